@@ -1,0 +1,104 @@
+"""Files that are either whole or not there: atomic writes, digests, a lock."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from siklus.errors import FileError
+
+CHUNK_BYTES = 1 << 20  # read at once when digesting: large enough that the loop costs nothing
+
+
+def sha256(path: Path) -> str:
+    """The file's SHA-256 in hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Say a full or read-only disk as FS001."""
+    try:
+        yield
+    except OSError as exc:
+        raise FileError(
+            "FS001", f"{path}: cannot be written: {exc.strerror or exc}", expected="a writable disk with room left"
+        ) from exc
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Write the whole file or none of it: a reader sees the old content or the new, never a part."""
+    data = content.encode() if isinstance(content, str) else content
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        sync_directory(path.parent)
+
+
+@contextmanager
+def directory_atomic(target: Path) -> Iterator[Path]:
+    """Yield an empty directory that becomes ``target`` when the block ends well, and vanishes otherwise.
+
+    An existing ``target`` is replaced. All files are synced before the rename.
+    """
+    with disk_errors(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    try:
+        with disk_errors(target):
+            yield draft
+            for path in draft.rglob("*"):
+                if path.is_file():
+                    with path.open("rb") as file:
+                        os.fsync(file.fileno())
+            draft.chmod(0o755)
+            if target.exists():
+                shutil.rmtree(target)
+            draft.rename(target)
+            sync_directory(target.parent)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames inside ``path`` durable."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def lock(path: Path, *, what: str) -> Iterator[None]:
+    """Hold an exclusive lock on ``path``; FS002 at once when another process holds it.
+
+    The kernel lets go when the process dies, so a crash leaves no lock behind.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as exc:
+            raise FileError("FS002", f"{path}: {what} is already running here", expected="one at a time") from exc
+        yield
