@@ -1,0 +1,1 @@
+"""The project file: one frozen model a section, unknown keys refused."""

@@ -1,0 +1,126 @@
+"""The sections of siklus.toml, one frozen struct each. Their defaults are the defaults of Siklus.
+
+Docs and the file that `siklus init` writes are held against these fields by a test.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Struct, field
+
+from siklus.errors import ProjectError
+
+Share: TypeAlias = Annotated[float, Meta(gt=0, lt=1)]
+Positive: TypeAlias = Annotated[int, Meta(gt=0)]
+Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
+# A name is used in paths, in URLs and as a metric label, so it is held to what is safe in all three.
+ProjectName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+
+
+class ProjectSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[project]: its name and what kind of question it answers."""
+
+    name: ProjectName
+    task: Literal["classification", "regression"]
+
+
+class Split(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[data.split]: which rows train, which choose (valid) and which judge (test).
+
+    ``by`` is read from the rest of the section when it is left out: `time` where [data] names a time
+    column, `group` where a group column is named, else `stratified` for classes and `random` for numbers.
+    """
+
+    by: Literal["random", "stratified", "time", "group"] | None = None
+    valid: Share = 0.2
+    test: Share = 0.2
+    group: str | None = None
+
+
+class Data(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[data]: where rows come from and what they mean.
+
+    One of ``path`` (CSV, Parquet, JSON lines; gz and zip too), ``query`` (DuckDB SQL over such files),
+    or ``url`` with ``query`` (any SQLAlchemy URL). Paths are relative to the project file.
+    ``key``: the column that names a row for ever, so that splits never shuffle between runs.
+    """
+
+    path: str | None = None
+    query: str | None = None
+    url: str | None = None
+    target: str
+    time: str | None = None
+    key: str | None = None
+    contract: str = "contract.json"
+    max_rows: Positive = 2_000_000  # beyond it a sample (by row hash) is taken, and said
+    split: Split = field(default_factory=Split)
+
+
+class Train(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[train]: what is tried and how long.
+
+    ``metric`` defaults to mae or roc_auc/log_loss by task; ``jobs`` are parallel processes.
+    ``simplicity``: a simpler model is preferred when the better one's lead is not significant at this level.
+    """
+
+    candidates: tuple[str, ...] = ("linear", "random-forest", "hist-gradient-boosting")
+    metric: str | None = None
+    trials: Positive = 20
+    seconds: Seconds = 300.0
+    jobs: Positive = 2
+    seed: Annotated[int, Meta(ge=0)] = 0
+    simplicity: Share = 0.05
+
+
+class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[serve]: where the server listens and what it refuses."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    max_body_bytes: Positive = 16_000_000
+    max_batch_rows: Positive = 100_000
+
+
+class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[state]: where everything that is not source is kept; URLs grow it beyond one machine."""
+
+    directory: str = ".siklus"
+    tracking_uri: str | None = None  # MLflow's; without one: SQLite in the directory
+
+
+class SliceGate(Struct, frozen=True, kw_only=True):
+    """A bound that must hold in each value of a column; its metrics stand beside ``column``."""
+
+    column: str
+    bounds: dict[str, str]
+
+
+class Gates(Struct, frozen=True, kw_only=True):
+    """[gates]: metric bounds such as ``mae = "<= 12"``, ``parity = true``, ``champion = "mae"``, ``slices = {…}``.
+
+    ``champion``: the metric on which the new version must not be worse than production, on the same rows.
+    """
+
+    bounds: dict[str, str] = {}
+    parity: bool = False
+    champion: str | None = None
+    slices: tuple[SliceGate, ...] = ()
+
+
+class Project(Struct, frozen=True, kw_only=True):
+    """All sections, as read from a file (`read_project`)."""
+
+    project: ProjectSection
+    data: Data
+    train: Train = field(default_factory=Train)
+    gates: Gates = field(default_factory=Gates)
+    serve: Serve = field(default_factory=Serve)
+    state: State = field(default_factory=State)
+
+
+def refuse_unclear_source(data: Data, *, where: str) -> None:
+    """PJ006 unless [data] names exactly one source."""
+    ways = [data.path is not None and data.url is None and data.query is None, data.query is not None and data.path is None]
+    if sum(ways) != 1 or (data.url is not None and data.query is None):
+        raise ProjectError(
+            "PJ006", f"{where}: [data] names no single source", expected="`path`, or `query`, or `url` with `query`"
+        )
