@@ -1,0 +1,48 @@
+"""Where a project keeps things: one place that knows every path."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from siklus.project.sections import Project
+
+
+@dataclass(frozen=True)
+class Paths:
+    """``root`` holds siklus.toml; ``state`` everything that can be made again or must outlive a run."""
+
+    root: Path
+    state: Path
+    contract: Path
+
+    @classmethod
+    def of(cls, root: Path, project: Project) -> "Paths":
+        return cls(root=root, state=root / project.state.directory, contract=root / project.data.contract)
+
+    @property
+    def bundles(self) -> Path:
+        """Verified bundles by digest: what the servers open."""
+        return self.state / "bundles"
+
+    @property
+    def snapshots(self) -> Path:
+        """The rows of each training, by digest."""
+        return self.state / "snapshots"
+
+    @property
+    def steps(self) -> Path:
+        """Finished training steps, by the digest of all that went into them."""
+        return self.state / "steps"
+
+    @property
+    def artifacts(self) -> Path:
+        """MLflow's artifacts, unless its own server keeps them."""
+        return self.state / "artifacts"
+
+    @property
+    def tracking_database(self) -> Path:
+        return self.state / "mlflow.db"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one training that runs at a time."""
+        return self.state / "run" / "train.lock"
