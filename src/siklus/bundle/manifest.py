@@ -1,0 +1,61 @@
+"""What a bundle says about itself: its files with their digests, and how its model is to be read."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from siklus.contract.columns import Task
+from siklus.errors import BundleError
+
+FORMAT = 1
+FILE_NAME = "manifest.json"
+ONNX_FILE = "model.onnx"
+
+# The only formats that a bundle may hold: each can be read without running code that came with it.
+NATIVE_FILES = {"skops": "native/model.skops", "xgboost": "native/model.ubj", "lightgbm": "native/model.txt"}
+
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sha256: Sha256
+    size: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``model`` names the format; ``takes`` what a native model is fed: the decoded float32 rows, or a
+    pandas frame of the raw columns (a packaged pipeline with its own preparation). ONNX takes rows."""
+
+    format: int
+    name: str
+    task: Task
+    created: datetime
+    model: Literal["onnx", "skops", "xgboost", "lightgbm"]
+    takes: Literal["rows", "frame"] = "rows"
+    files: dict[str, FileEntry]
+
+    @property
+    def model_file(self) -> str:
+        return ONNX_FILE if self.model == "onnx" else NATIVE_FILES[self.model]
+
+
+def read_manifest(path: Path) -> Manifest:
+    """JSON only: nothing of the bundle is imported or run."""
+    file = path / FILE_NAME
+    try:
+        raw = file.read_bytes()
+    except FileNotFoundError:
+        raise BundleError("BN001", f"{path}: no {FILE_NAME}: this is no bundle", expected="a bundle's directory") from None
+    try:
+        number = msgspec.json.decode(raw, type=_FormatOnly).format
+        if number != FORMAT:
+            raise BundleError("BN002", f"{file}: bundle format {number}", expected=f"format {FORMAT}")
+        return msgspec.json.decode(raw, type=Manifest)
+    except msgspec.MsgspecError as exc:
+        raise BundleError("BN003", f"{file}: {exc}", expected="the manifest as it was sealed") from exc
+
+
+class _FormatOnly(msgspec.Struct):
+    format: int

@@ -1,0 +1,35 @@
+"""The papers that travel with a model: parity certificate, golden rows, provenance."""
+
+from typing import Any
+
+import msgspec
+
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Instances as a client would send them, and what must come out before the bundle takes traffic.
+
+    ``outputs``: probabilities of shape (rows, classes), or values of shape (rows, 1).
+    """
+
+    instances: list[dict[str, Any]]
+    outputs: list[list[float]]
+    tolerance: float = 1e-5
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where the model comes from: enough to train it again and to answer who made it."""
+
+    siklus: str
+    trained: str
+    model_kind: str
+    triggered_by: str
+    git_commit: str | None = None
+    git_dirty: bool | None = None
+    source: str | None = None
+    data_digest: str | None = None
+    data_rows: int | None = None
+    trained_rows: int | None = None
+    seed: int | None = None
+    parameters: dict[str, Any] = {}
+    environment: dict[str, str] = {}
+    parent_version: str | None = None
