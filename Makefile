@@ -1,0 +1,75 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+# Needed beforehand: Python 3.11 or newer (with its venv module), make and git.
+# Everything is put into .venv in this directory; nothing outside the checkout is touched.
+
+VENV := .venv
+PYTHON_IN_VENV := $(VENV)/bin/python
+# The name carries the place: in a moved or copied checkout the environment still points to the old
+# one, and is made anew.
+READY := $(VENV)/ready-$(shell pwd | cksum | cut -d ' ' -f 1)
+
+# Two slow cores are shared by parallel tests and by searches: threads below them only get in the way.
+export OMP_NUM_THREADS := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# uv's cache lies beside what it is linked into, so an unwritable home directory is no matter.
+export UV_CACHE_DIR := $(CURDIR)/$(VENV)/cache
+
+PYTEST := $(PYTHON_IN_VENV) -m pytest
+# Its wheels differ from machine to machine (CPU, CUDA), so one lock with hashes cannot name it.
+TORCH := torch==2.13.0
+
+.PHONY: help setup demo test check bench nightly format lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo      real flights: from a table to answered requests, in minutes (ARGS=--fast for less)"
+	@echo "make test      make check, then every test that is not slow"
+	@echo "make check     ruff, mypy --strict, the architecture tests"
+	@echo "make nightly   every test, the slow ones and PyTorch's too"
+	@echo "make bench     the benchmarks"
+	@echo "make format    let ruff mend what it can"
+	@echo "make lock      resolve the dependencies anew (the newest that go together)"
+	@echo "make setup     only the environment; make clean removes it"
+
+setup: $(READY)
+
+$(READY): requirements.lock requirements-build.lock pyproject.toml
+	@test -f $@ || PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)
+	@$(PYTHON_IN_VENV) -m pip install --quiet --require-hashes --no-deps --requirement requirements-build.lock
+	@sh .ci/install $(PYTHON_IN_VENV)
+	@touch $@
+
+demo: $(READY)
+	@$(VENV)/bin/siklus demo $(ARGS)
+
+.PHONY: lint
+lint: $(READY)
+	$(PYTHON_IN_VENV) -m ruff check .
+	$(PYTHON_IN_VENV) -m ruff format --check .
+	$(PYTHON_IN_VENV) -m mypy --strict src
+
+check: lint
+	$(PYTEST) -q tests/architecture
+
+# The architecture tests of `make check` are among these, so there is one run and one closing line.
+test: lint
+	$(PYTEST) -n 2 -m "not slow" $(ARGS)
+
+nightly: lint
+	$(PYTHON_IN_VENV) -m pip install --quiet "$(TORCH)" --editable ".[torch]"
+	$(PYTEST) -n 2 --hypothesis-profile=nightly $(ARGS)
+
+bench: $(READY)
+	@found=no; for file in benchmarks/bench_*.py; do \
+		test -f "$$file" || continue; found=yes; $(PYTHON_IN_VENV) "$$file" || exit 1; \
+	done; test $$found = yes || echo "There are no benchmarks yet: this runs benchmarks/bench_*.py once there are."
+
+format: $(READY)
+	$(PYTHON_IN_VENV) -m ruff check --fix .
+	$(PYTHON_IN_VENV) -m ruff format .
+
+lock: $(READY)
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" sh .ci/lock
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
