@@ -17,8 +17,8 @@
 
 A code is stable: it is never reused for another meaning, and each one has a section in
 docs/problems.md (a test holds the two together). A message says what, where and the value;
-``expected`` says what would be right. Every one of these ends a command with exit code 2: the
-answer "no" (a gate fails, a contract breaks) is a result with exit code 1, not an error.
+``expected`` says what would be right. A command ends with exit code 2 on these, but with 1 where the
+error is the answer "no": rows that break the contract (and, as a result, a gate that fails).
 """
 
 from collections.abc import Sequence
@@ -31,6 +31,7 @@ class SiklusError(Exception):
 
     prefix: ClassVar[str] = ""
     http_status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 2
 
     def __init__(self, code: str, message: str, *, expected: str | None = None) -> None:
         super().__init__(message)
@@ -78,6 +79,7 @@ class RowsRefused(SiklusError):
 
     prefix = "RW"
     http_status = 422
+    exit_code = 1
 
     def __init__(self, problems: Sequence[RowProblem], *, total: int) -> None:
         first = problems[0]

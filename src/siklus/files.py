@@ -1,5 +1,6 @@
 """Files that are either whole or not there: atomic writes, digests, a lock."""
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from siklus.errors import FileError
+
+# What says that the disk is full or closed to us; any other OSError is not about this file.
+DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO}
 
 CHUNK_BYTES = 1 << 20  # read at once when digesting: large enough that the loop costs nothing
 
@@ -29,6 +33,8 @@ def disk_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as exc:
+        if exc.errno not in DISK_TROUBLE:
+            raise
         raise FileError(
             "FS001", f"{path}: cannot be written: {exc.strerror or exc}", expected="a writable disk with room left"
         ) from exc

@@ -1,0 +1,1 @@
+"""Preparation: what a model learns from training rows before it learns to predict."""
