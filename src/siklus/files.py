@@ -36,7 +36,9 @@ def disk_errors(path: Path) -> Iterator[None]:
         if exc.errno not in DISK_TROUBLE:
             raise
         raise FileError(
-            "FS001", f"{path}: cannot be written: {exc.strerror or exc}", expected="a writable disk with room left"
+            "FS001",
+            f"{path}: cannot be written: {exc.strerror or exc}",
+            expected="a writable disk with room left",
         ) from exc
 
 
@@ -63,7 +65,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 def directory_atomic(target: Path) -> Iterator[Path]:
     """Yield an empty directory that becomes ``target`` when the block ends well, and vanishes otherwise.
 
-    An existing ``target`` is replaced. All files are synced before the rename.
+    An existing ``target`` is replaced. Everything is synced before the rename.
     """
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -71,17 +73,32 @@ def directory_atomic(target: Path) -> Iterator[Path]:
     try:
         with disk_errors(target):
             yield draft
-            for path in draft.rglob("*"):
-                if path.is_file():
-                    with path.open("rb") as file:
-                        os.fsync(file.fileno())
+            _sync_tree(draft)
             draft.chmod(0o755)
-            if target.exists():
-                shutil.rmtree(target)
-            draft.rename(target)
-            sync_directory(target.parent)
+            _put_in_place(draft, target)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _sync_tree(directory: Path) -> None:
+    for path in [directory, *directory.rglob("*")]:
+        if path.is_dir():
+            sync_directory(path)
+        else:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+
+
+def _put_in_place(draft: Path, target: Path) -> None:
+    if target.exists():
+        # A directory that is not empty cannot be renamed over: the old one steps aside first.
+        aside = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        target.rename(aside)
+        draft.rename(target)
+        shutil.rmtree(aside)
+    else:
+        draft.rename(target)
+    sync_directory(target.parent)
 
 
 def sync_directory(path: Path) -> None:
@@ -106,5 +123,7 @@ def lock(path: Path, *, what: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as exc:
-            raise FileError("FS002", f"{path}: {what} is already running here", expected="one at a time") from exc
+            raise FileError(
+                "FS002", f"{path}: {what} is already running here", expected="one at a time"
+            ) from exc
         yield

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from siklus.errors import DataError
 
-Cells = NDArray[Any]
+Cells: TypeAlias = NDArray[Any]  # shape (rows,), as Table says
+FloatRows: TypeAlias = NDArray[np.float32]  # shape (rows, …)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,11 +80,13 @@ def is_missing(cells: Cells) -> NDArray[np.bool_]:
     if cells.dtype.kind == "M":
         return np.isnat(cells)
     if cells.dtype.kind == "O":
-        # NaN is the one value that differs from itself; a nested list has no missing form of its own.
-        return np.fromiter(
-            (cell is None or (isinstance(cell, float) and cell != cell) for cell in cells), dtype=bool, count=len(cells)
-        )
+        return np.fromiter((cell is None or is_nan(cell) for cell in cells), dtype=bool, count=len(cells))
     return np.zeros(len(cells), dtype=bool)
+
+
+def is_nan(cell: object) -> bool:
+    """True for a float that is NaN; a list or an array has no missing form of its own."""
+    return isinstance(cell, float) and cell != cell
 
 
 def concatenate(tables: Sequence[Table]) -> Table:

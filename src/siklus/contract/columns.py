@@ -161,7 +161,9 @@ def read_contract(path: Path) -> Contract:
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise ContractError("CT001", f"{path}: no contract here", expected="`siklus contract infer` writes one") from None
+        raise ContractError(
+            "CT001", f"{path}: no contract here", expected="`siklus contract infer` writes one"
+        ) from None
     return parse_contract(text, where=str(path))
 
 
@@ -169,7 +171,9 @@ def parse_contract(text: bytes, *, where: str) -> Contract:
     try:
         found = msgspec.json.decode(text, type=Contract)
     except msgspec.MsgspecError as exc:
-        raise ContractError("CT002", f"{where}: {exc}", expected="a contract as docs/contract.md describes it") from exc
+        raise ContractError(
+            "CT002", f"{where}: {exc}", expected="a contract as docs/contract.md describes it"
+        ) from exc
     if found.format != FORMAT:
         raise ContractError("CT003", f"{where}: contract format {found.format}", expected=f"format {FORMAT}")
     return found
@@ -177,7 +181,10 @@ def parse_contract(text: bytes, *, where: str) -> Contract:
 
 def contract_text(contract: Contract) -> str:
     """The contract as it is committed: one column a block, ready for a line-by-line diff."""
-    raw = {"format": contract.format, **msgspec.to_builtins(contract)}  # the number is written though it is the default
+    raw = {
+        "format": contract.format,
+        **msgspec.to_builtins(contract),
+    }  # the number is written though it is the default
     return msgspec.json.format(msgspec.json.encode(raw), indent=2).decode() + "\n"
 
 

@@ -95,7 +95,7 @@ class SliceGate(Struct, frozen=True, kw_only=True):
 
 
 class Gates(Struct, frozen=True, kw_only=True):
-    """[gates]: metric bounds such as ``mae = "<= 12"``, ``parity = true``, ``champion = "mae"``, ``slices = {…}``.
+    """[gates]: metric bounds such as ``mae = "<= 12"``, and ``parity``, ``champion``, ``slices``.
 
     ``champion``: the metric on which the new version must not be worse than production, on the same rows.
     """
@@ -119,8 +119,13 @@ class Project(Struct, frozen=True, kw_only=True):
 
 def refuse_unclear_source(data: Data, *, where: str) -> None:
     """PJ006 unless [data] names exactly one source."""
-    ways = [data.path is not None and data.url is None and data.query is None, data.query is not None and data.path is None]
+    ways = [
+        data.path is not None and data.url is None and data.query is None,
+        data.query is not None and data.path is None,
+    ]
     if sum(ways) != 1 or (data.url is not None and data.query is None):
         raise ProjectError(
-            "PJ006", f"{where}: [data] names no single source", expected="`path`, or `query`, or `url` with `query`"
+            "PJ006",
+            f"{where}: [data] names no single source",
+            expected="`path`, or `query`, or `url` with `query`",
         )
