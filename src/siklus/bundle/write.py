@@ -1,5 +1,6 @@
 """Sealing: the bundle's directory appears whole, with the digest of every file, or not at all."""
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Mapping
@@ -12,8 +13,9 @@ import msgspec
 from siklus.bundle.manifest import FILE_NAME, FORMAT, FileEntry, Manifest
 from siklus.bundle.mlmodel import mlmodel_text
 from siklus.bundle.papers import Golden, Provenance
+from siklus.bundle.read import cached
 from siklus.contract.columns import Contract, contract_text
-from siklus.files import directory_atomic, sha256
+from siklus.files import directory_atomic, disk_errors, sha256, sync_directory
 from siklus.stats.profile import Profile
 
 
@@ -41,7 +43,7 @@ def seal(contents: Contents, target: Path, *, now: datetime) -> str:
     FileError FS001 when the disk is full: nothing is left behind then.
     """
     with directory_atomic(target) as draft:
-        manifest = _manifest(contents, now=now)
+        manifest = manifest_of(contents, now=now)
         for name, data in _documents(contents, manifest.model_file).items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_bytes(data)
@@ -64,17 +66,28 @@ def digest_of(path: Path) -> str:
 
 
 def place(draft: Path, bundles: Path) -> Path:
-    """Move a sealed bundle to where its digest names it."""
-    target = bundles / digest_of(draft)
-    if target.exists():
-        shutil.rmtree(draft)
-        return target
-    bundles.mkdir(parents=True, exist_ok=True)
-    draft.rename(target)
+    """Move a sealed bundle to where its digest names it; a damaged one that lies there makes room.
+
+    An intact one stays, since a server may be reading it, and ``draft`` is dropped.
+    """
+    digest = digest_of(draft)
+    target = bundles / digest
+    with disk_errors(target):
+        bundles.mkdir(parents=True, exist_ok=True)
+        if target.exists() and cached(digest, bundles) is None:
+            shutil.rmtree(target)
+        try:
+            draft.rename(target)
+        except OSError as exc:
+            if exc.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            shutil.rmtree(draft)
+        sync_directory(bundles)
     return target
 
 
-def _manifest(contents: Contents, *, now: datetime) -> Manifest:
+def manifest_of(contents: Contents, *, now: datetime) -> Manifest:
+    """The manifest before its files are known."""
     return msgspec.convert(
         {
             "format": FORMAT,

@@ -36,13 +36,14 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """``settings`` is what decides the result, beside the steps before; ``work`` fills the given directory
-    and says in a line what came out. A step that is not ``reusable`` runs each time."""
+    and says in a line what came out. ``holds`` tells of a finished one whether what it made elsewhere
+    (a registered version) is still there."""
 
     name: str
     about: str
     settings: object
     work: Callable[[Path], str]
-    reusable: bool = True
+    holds: Callable[[Path], bool] = Path.is_dir
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,8 +127,8 @@ def _key(before: str, step: Step) -> str:
 
 
 def _verdict(step: Step, directory: Path, root: Path, *, anew: bool) -> tuple[Verdict, str]:
-    if not step.reusable:
-        return "run", "runs each time"
+    if (directory / NOTE_FILE).is_file() and not step.holds(directory):
+        return "run", "what it made is gone"
     if (directory / NOTE_FILE).is_file():
         # Its key holds those before it, so what lies here belongs to just these inputs, even if one of
         # those is made anew (it was cleaned away, or asked for): the same inputs give the same result.

@@ -1,0 +1,32 @@
+"""The other way out: a model in its own library's safe format, where ONNX cannot carry it."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from siklus.bundle.native import read_skops
+from siklus.contract.columns import Task
+from siklus.errors import BundleError, ExportError
+from siklus.extras import need
+
+
+def native_bytes(model: Any, *, task: Task) -> tuple[str, bytes]:
+    """(format, bytes) of a fitted model; ExportError EX010 when no allowed format holds it."""
+    maker = type(model).__module__.partition(".")[0]
+    if maker == "xgboost":
+        return "xgboost", bytes(model.get_booster().save_raw("ubj"))
+    if maker == "lightgbm":
+        return "lightgbm", str(model.booster_.model_to_string()).encode()
+    data: bytes = need("skops.io", extra="native").dumps(model)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.skops"
+        file.write_bytes(data)
+        try:
+            read_skops(file, task)
+        except BundleError as exc:
+            raise ExportError(
+                "EX010",
+                f"{type(model).__name__} fits neither ONNX nor a native format: {exc.message}",
+                expected="a model of scikit-learn's, XGBoost's or LightGBM's own types",
+            ) from exc
+    return "skops", data

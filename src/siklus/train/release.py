@@ -1,0 +1,184 @@
+"""The last step: seal the bundle, note the run in MLflow, and register the version if the gates hold."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from siklus import __version__
+from siklus.bundle.golden import golden_answers
+from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
+from siklus.bundle.papers import Golden, Provenance
+from siklus.bundle.read import open_bundle
+from siklus.bundle.write import Contents, digest_of, manifest_of, place, seal
+from siklus.contract.columns import Contract
+from siklus.project.file import FILE_NAME
+from siklus.registry.stages import Stage
+from siklus.registry.versions import Registry, Version
+from siklus.stats.profile import ColumnProfile, Profile, profile_numbers, profile_words
+from siklus.table import Table
+from siklus.tracking.mlflow import Run, Tracking, Trial
+from siklus.tracking.provenance import environment_lock, source_state
+from siklus.train.card import card
+from siklus.train.learn import profile_of
+from siklus.train.results import Exported, Gated, Ingested, LeaderboardRow, Release, Results, Searched, leave
+from siklus.train.setting import Setting
+
+GOLDEN_ROWS = 16
+
+
+def release(setting: Setting, results: Results, tracking: Tracking, draft: Path) -> str:
+    """A version when every gate holds; otherwise a run in MLflow that shows why there is none.
+
+    The first version of a project goes to production, since there is nothing that it could displace;
+    any later one to staging, until someone (or a rollout) promotes it.
+    """
+    registry = Registry(tracking)
+    champion = registry.holder(setting.name, "production")
+    gated = results.of("gate", Gated)
+    bundle = seal_bundle(setting, results, parent=champion)
+    tags = {"siklus.passed": str(gated.passed).lower(), "siklus.trigger": setting.trigger}
+    with tracking.run(experiment=setting.name, name=f"train {setting.now:%Y-%m-%d %H:%M}", tags=tags) as run:
+        _note_run(run, setting, results, bundle)
+        version = None
+        if gated.passed:
+            stage: Stage = "production" if champion is None else "staging"
+            defined = {name: value for name, value in _metrics(results).items() if value is not None}
+            version = registry.register(bundle, name=setting.name, run_id=run.id, metrics=defined, stage=stage)
+    leave(draft, _released(results, run_id=run.id, version=version, bundle=bundle))
+    if version is None:
+        failed = ", ".join(gate.name for gate in gated.gates if not gate.passed)
+        return f"nothing registered: {failed} does not hold; the run {run.id} shows it"
+    return f"version {version.number} of {setting.name}, {version.stage}"
+
+
+def seal_bundle(setting: Setting, results: Results, *, parent: Version | None) -> Path:
+    """The sealed bundle under its digest; opened once, so that what is registered is known to answer."""
+    exported = results.of("export", Exported)
+    model_file = ONNX_FILE if exported.format == "onnx" else NATIVE_FILES[exported.format]
+    contents = Contents(
+        name=setting.name,
+        contract=setting.contract,
+        model=(results.directories["export"] / model_file).read_bytes(),
+        model_format=exported.format,
+        golden=Golden(instances=[], outputs=[]),
+        provenance=_provenance(setting, results, parent=parent),
+        profile=_reference_profile(setting, results),
+        evaluation=_evidence(results),
+        pictures=results.pictures(),
+        card=card(setting, results),
+    )
+    golden_table = results.table.take(results.parts.test[:GOLDEN_ROWS])
+    golden = golden_answers(
+        contents.model,
+        instances_of(golden_table, setting.contract),
+        manifest=manifest_of(contents, now=setting.now),
+        contract=setting.contract,
+    )
+    draft = setting.opened.paths.bundles / "draft"
+    seal(replace(contents, golden=golden), draft, now=setting.now)
+    open_bundle(draft)
+    return place(draft, setting.opened.paths.bundles)
+
+
+def instances_of(table: Table, contract: Contract) -> list[dict[str, Any]]:
+    """Rows as a JSON client would send them."""
+    raw = [{name: row[name] for name in contract.names if name in row} for row in table.records()]
+    plain: list[dict[str, Any]] = msgspec.to_builtins(raw)
+    return plain
+
+
+def _provenance(setting: Setting, results: Results, *, parent: Version | None) -> Provenance:
+    ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
+    state = source_state(setting.opened.paths.root)
+    return Provenance(
+        siklus=__version__,
+        trained=setting.now.isoformat(),
+        model_kind=searched.candidate,
+        triggered_by=setting.trigger,
+        git_commit=state.commit if state else None,
+        git_dirty=state.dirty if state else None,
+        source=ingested.source,
+        data_digest=ingested.digest,
+        data_rows=ingested.rows,
+        trained_rows=len(results.parts.train) + len(results.parts.valid),
+        seed=setting.opened.settings.train.seed,
+        parameters=searched.parameters,
+        environment=environment_lock(),
+        parent_version=str(parent.number) if parent else None,
+    )
+
+
+def _reference_profile(setting: Setting, results: Results) -> Profile:
+    """Columns as the model saw them in training; its answers on the test part, where it was not fitted."""
+    rows = np.concatenate([results.parts.train, results.parts.valid])
+    classes = setting.contract.target.classes
+    if classes is None:
+        prediction: ColumnProfile = profile_numbers(results.predictions)
+    else:
+        prediction = profile_words(np.argmax(results.predictions, axis=1).astype(np.float64), classes)
+    return Profile(rows=len(rows), columns=profile_of(setting.contract, results.matrix[rows]), prediction=prediction)
+
+
+def _evidence(results: Results) -> dict[str, object]:
+    """evaluation.json: what was measured, what was tried, what had to hold."""
+    return {
+        "evaluation": results.evaluation,
+        "search": results.of("search", Searched),
+        "export": results.of("export", Exported),
+        "gates": results.of("gate", Gated),
+    }
+
+
+def _note_run(run: Run, setting: Setting, results: Results, bundle: Path) -> None:
+    """MLflow gets what a person looks for there: settings, figures, pictures, the data, each trial."""
+    ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
+    state = source_state(setting.opened.paths.root)
+    settings = setting.opened.settings
+    run.tags({**(state.tags if state else {}), "siklus.bundle": digest_of(bundle), "siklus.data_digest": ingested.digest})
+    run.parameters(
+        {
+            "candidate": searched.candidate,
+            **{f"model.{key}": value for key, value in searched.parameters.items()},
+            "metric": setting.metric,
+            "split": results.parts.by,
+            "trials": settings.train.trials,
+            "seed": settings.train.seed,
+        }
+    )
+    run.metrics(_metrics(results))
+    run.dataset(setting.name, digest=ingested.digest, source=ingested.source, rows=ingested.rows)
+    run.artifact("environment.json", msgspec.json.encode(environment_lock()))
+    run.artifact("siklus.toml", setting.opened.paths.root / FILE_NAME)
+    run.log_batch(_trial(trial, searched.metric) for trial in searched.trials)
+
+
+def _trial(row: LeaderboardRow, metric: str) -> Trial:
+    return Trial(
+        name=f"{row.number} {row.candidate}",
+        parameters={"candidate": row.candidate, **row.parameters},
+        metrics={metric: row.score},
+        status="FINISHED" if row.score is not None else "FAILED",
+        seconds=row.seconds,
+    )
+
+
+def _metrics(results: Results) -> dict[str, float | None]:
+    return {name: found.value for name, found in results.evaluation.metrics.items()}
+
+
+def _released(results: Results, *, run_id: str, version: Version | None, bundle: Path) -> Release:
+    gated, exported = results.of("gate", Gated), results.of("export", Exported)
+    return Release(
+        version=version.number if version else None,
+        stage=version.stage if version else None,
+        run_id=run_id,
+        passed=gated.passed,
+        gates=gated.gates,
+        metrics=_metrics(results),
+        parity=exported.parity,
+        model=results.of("search", Searched).candidate,
+        bundle=str(bundle),
+    )

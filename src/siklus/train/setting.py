@@ -1,0 +1,78 @@
+"""What a training starts from: the project, its contract, and everything that was decided beforehand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from siklus.contract.columns import Contract, read_contract
+from siklus.errors import ProjectError
+from siklus.project.file import OpenProject
+from siklus.stats.scores import metric_named
+from siklus.train.candidates import Candidate, Question
+from siklus.train.gates import parse_bound
+from siklus.train.own import find_candidate, refuse_unusable_columns
+from siklus.train.search import BASELINES, Trial
+
+DEFAULT_METRIC = {"classification": "log_loss", "regression": "mae"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """``now`` and ``trigger`` (who or what asked for it) go into the papers; ``listen`` hears of each trial."""
+
+    opened: OpenProject
+    contract: Contract
+    metric: str
+    candidates: tuple[Candidate, ...]
+    now: datetime
+    trigger: str
+    listen: Callable[[Trial, int], None]
+
+    @property
+    def question(self) -> Question:
+        return Question(contract=self.contract, metric=self.metric, seed=self.opened.settings.train.seed)
+
+    @property
+    def name(self) -> str:
+        return self.opened.settings.project.name
+
+    @property
+    def classify(self) -> bool:
+        return self.contract.task == "classification"
+
+
+def setting_of(
+    opened: OpenProject, *, now: datetime, trigger: str, listen: Callable[[Trial, int], None]
+) -> Setting:
+    """Read the contract and refuse, before any work, whatever would fail after it: metrics, gates, candidates."""
+    settings = opened.settings
+    contract = read_contract(opened.paths.contract)
+    if contract.task != settings.project.task:
+        raise ProjectError(
+            "PJ008",
+            f"[project] task = {settings.project.task!r}, but {opened.paths.contract} is for {contract.task}",
+            expected="one task: mend the one that is wrong",
+        )
+    if contract.target.name != settings.data.target:
+        raise ProjectError(
+            "PJ008",
+            f"[data] target = {settings.data.target!r}, but {opened.paths.contract} predicts {contract.target.name!r}",
+            expected="one target: mend the one that is wrong",
+        )
+    refuse_unusable_columns(contract)
+    metric = settings.train.metric or DEFAULT_METRIC[contract.task]
+    metric_named(metric, task=contract.task, where="[train] metric")
+    for gate in (settings.gates.bounds, *(item.bounds for item in settings.gates.slices)):
+        for name, bound in gate.items():
+            parse_bound(name, bound, task=contract.task)
+    names = dict.fromkeys((*BASELINES, *settings.train.candidates))
+    return Setting(
+        opened=opened,
+        contract=contract,
+        metric=metric,
+        candidates=tuple(find_candidate(name, root=opened.paths.root) for name in names),
+        now=now,
+        trigger=trigger,
+        listen=listen,
+    )
+
