@@ -173,7 +173,7 @@ def decode_target(table: Table, contract: Contract) -> NDArray[np.int64] | NDArr
 
 
 def class_indices(cells: Cells, classes: Sequence[Label]) -> NDArray[np.int64]:
-    """The position of each cell in ``classes``, -1 where it is none. 1, 1.0 and True are one, "1" is another."""
+    """The position of each cell in ``classes``, -1 where none. 1, 1.0 and True are one, "1" is another."""
     index: dict[object, int] = {word: i for i, word in enumerate(classes)}
     labels = (cell if isinstance(cell, str | int | float) else None for cell in cells.tolist())
     return np.fromiter((index.get(label, -1) for label in labels), dtype=np.int64, count=len(cells))
