@@ -1,3 +1,20 @@
-"""Siklus: the whole production life of a machine-learning model, from one project file."""
+"""Siklus: the whole production life of a machine-learning model, from one project file.
+
+From Python, `siklus.package(model, X, y, name=…)` seals a trained model, and `siklus.serve(bundle)`
+answers with it.
+"""
+
+from typing import Any
+
+from siklus.extras import need
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    # Only who asks for one of the two waits for what it needs: `import siklus` takes milliseconds.
+    if name == "serve":
+        return need("siklus.serve")
+    if name == "package":
+        return need("siklus.train.package").package
+    raise AttributeError(f"module 'siklus' has no attribute {name!r}")

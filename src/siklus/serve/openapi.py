@@ -1,0 +1,123 @@
+"""OpenAPI: the calls, typed from the contract of what answers, with examples that work when pasted."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import msgspec
+from fastapi.openapi.utils import get_openapi
+from starlette.routing import BaseRoute
+
+from siklus.bundle.read import Bundle
+from siklus.contract.columns import Contract
+from siklus.contract.examples import example_row
+from siklus.contract.export import to_jsonschema
+from siklus.project.sections import Serve
+from siklus.serve.answers import BatchAnswer, ErrorAnswer, Health, Liveness, PredictAnswer
+
+WORDS_SHOWN = 50  # of a vocabulary or of the classes: a longer list helps nobody, and a page must carry it
+REFERENCE = "#/components/schemas/{name}"
+
+JsonSchema: TypeAlias = dict[str, Any]
+
+EVERY_CLASS: JsonSchema = {
+    "name": "probabilities",
+    "in": "query",
+    "required": False,
+    "description": "`all` adds the probabilities of all classes to the answer.",
+    "schema": {"type": "string", "enum": ["all"]},
+}
+
+
+def document(routes: Sequence[BaseRoute], bundle: Bundle, settings: Serve) -> JsonSchema:
+    """The OpenAPI 3.1 document of a server with these routes and this bundle."""
+    contract = bundle.contract
+    found: JsonSchema = get_openapi(
+        title=bundle.manifest.name,
+        version=bundle.version,
+        description=f"Predicts {contract.target.name} from {len(contract.columns)} columns.",
+        routes=routes,
+    )
+    found["components"] = {"schemas": components(contract, settings)}
+    row = example_row(contract)
+    listed = [row[name] for name in contract.names]
+    one = {"by name": {"features": row}, "by place": {"features": listed}}
+    many = {"by name": {"instances": [row, row]}, "by place": {"instances": [listed, listed]}}
+    found["paths"]["/predict"]["post"] |= _asked("PredictRequest", one)
+    found["paths"]["/predict/batch"]["post"] |= _asked("BatchRequest", many)
+    return found
+
+
+def components(contract: Contract, settings: Serve) -> dict[str, JsonSchema]:
+    """The named schemas: what is asked, from the contract, and what is answered."""
+    by_name, by_place = _rows(contract)
+    row = {"oneOf": [_reference("RowByName"), _reference("RowByPlace")]}
+    many = {"type": "array", "items": row, "minItems": 1, "maxItems": settings.max_batch_rows}
+    _, answers = msgspec.json.schema_components(
+        [PredictAnswer, BatchAnswer, Health, Liveness, ErrorAnswer], ref_template=REFERENCE
+    )
+    predicted = _predicted(contract)
+    _replace(answers["PredictAnswer"], "prediction", predicted)
+    _replace(answers["BatchAnswer"], "predictions", {"type": "array", "items": predicted})
+    return {
+        "RowByName": by_name,
+        "RowByPlace": by_place,
+        "PredictRequest": _object("features", row),
+        "BatchRequest": _object("instances", many),
+        **answers,
+    }
+
+
+def _rows(contract: Contract) -> tuple[JsonSchema, JsonSchema]:
+    """One row as an object and as a list; both are whole in themselves."""
+    row: Any = to_jsonschema(contract)
+    by_name, by_place = row["oneOf"]
+    columns = {name: _shortened(cell) for name, cell in by_name["properties"].items()}
+    return {**by_name, "properties": columns}, {**by_place, "prefixItems": list(columns.values())}
+
+
+def _shortened(cell: JsonSchema) -> JsonSchema:
+    """A long enum becomes its first words as examples and a note: what is left out is no less allowed."""
+    words = cell.get("enum", [])
+    if len(words) <= WORDS_SHOWN:
+        return cell
+    note = f"one of {len(words)} words, of which the first {WORDS_SHOWN} are shown"
+    told = "; ".join(text for text in (cell.get("description", ""), note) if text)
+    rest = {key: value for key, value in cell.items() if key != "enum"}
+    return {**rest, "examples": words[:WORDS_SHOWN], "description": told}
+
+
+def _predicted(contract: Contract) -> JsonSchema:
+    classes = contract.target.classes
+    if classes is None:
+        return {"type": "number"}
+    if len(classes) <= WORDS_SHOWN:
+        return {"enum": list(classes)}
+    kinds = {bool: "boolean", int: "integer", str: "string"}
+    return {
+        "type": sorted({kinds[type(label)] for label in classes}),
+        "examples": list(classes[:WORDS_SHOWN]),
+    }
+
+
+def _replace(answer: JsonSchema, field: str, typed: JsonSchema) -> None:
+    """Type a field from the contract, and keep what is told of it."""
+    answer["properties"][field] = {"description": answer["properties"][field]["description"], **typed}
+
+
+def _asked(component: str, examples: Mapping[str, object]) -> JsonSchema:
+    body = {
+        "schema": _reference(component),
+        "examples": {name: {"value": value} for name, value in examples.items()},
+    }
+    return {
+        "parameters": [EVERY_CLASS],
+        "requestBody": {"required": True, "content": {"application/json": body}},
+    }
+
+
+def _object(key: str, value: JsonSchema) -> JsonSchema:
+    return {"type": "object", "properties": {key: value}, "required": [key], "additionalProperties": False}
+
+
+def _reference(name: str) -> JsonSchema:
+    return {"$ref": REFERENCE.format(name=name)}

@@ -1,0 +1,90 @@
+"""Refusals: every error as one shape of JSON, with its HTTP status. No internals, no traceback, ever."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from siklus.errors import RequestError, RowProblem, RowsRefused, ServeError, SiklusError
+from siklus.serve.answers import JSON, ErrorAnswer, Problem, Refusal
+
+PROBLEMS_SHOWN = 100  # in one answer: ``total`` says how many there are
+SHOWN = 80  # characters of a path that was asked for
+RETRY_SECONDS = 1  # a model is loaded within about that
+
+# Where HTTP has a status of its own for what is otherwise a 400 or a 503.
+STATUSES: Mapping[str, int] = {
+    "RQ007": 413,
+    "RQ008": 413,
+    "RQ009": 415,
+    "RQ011": 404,
+    "RQ012": 405,
+    "SV004": 500,
+    "SV005": 500,
+}
+
+
+def status_of(error: SiklusError) -> int:
+    return STATUSES.get(error.code, error.http_status)
+
+
+def refuse(error: SiklusError, *, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that says this error."""
+    problems = error.problems if isinstance(error, RowsRefused) else ()
+    answer = ErrorAnswer(
+        Refusal(
+            code=error.code,
+            message=_clean(error.message),
+            expected=None if error.expected is None else _clean(error.expected),
+            problems=[_problem(problem) for problem in problems[:PROBLEMS_SHOWN]],
+            total=error.total if isinstance(error, RowsRefused) else 0,
+        )
+    )
+    extra = {"Retry-After": str(RETRY_SECONDS)} if error.code == "SV001" else {}
+    return Response(
+        msgspec.json.encode(answer),
+        status_code=status_of(error),
+        media_type=JSON,
+        headers={**extra, **(headers or {})},
+    )
+
+
+def refuse_http(error: HTTPException, *, method: str, path: str, paths: Sequence[str]) -> Response:
+    """The router's own two refusals: no such path (404), no such method there (405)."""
+    if error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "")
+        wrong = RequestError("RQ012", f"{method[:20]} on {_short(path)}", expected=allowed)
+        return refuse(wrong, headers={"Allow": allowed})
+    near = difflib.get_close_matches(path[:SHOWN], paths, n=1)
+    expected = f"{near[0]}?" if near else f"one of {', '.join(paths)}"
+    return refuse(RequestError("RQ011", f"no such path: {_short(path)}", expected=expected))
+
+
+def refuse_unforeseen() -> Response:
+    """Whatever nobody foresaw: the server's log has it, the client learns nothing of it."""
+    return refuse(
+        ServeError(
+            "SV005", "the server failed at this request", expected="an answer; the server's log says why"
+        )
+    )
+
+
+def _problem(problem: RowProblem) -> Problem:
+    return Problem(
+        row=problem.row,
+        column=None if problem.column is None else _clean(problem.column),
+        code=problem.code,
+        message=_clean(problem.message),
+        expected=_clean(problem.expected),
+    )
+
+
+def _short(path: str) -> str:
+    return path if len(path) <= SHOWN else path[: SHOWN - 1] + "…"
+
+
+def _clean(text: str) -> str:
+    """Half a surrogate pair, which a client may send as an escape, has no UTF-8 form."""
+    return text.encode("utf-8", "replace").decode("utf-8")

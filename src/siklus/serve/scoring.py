@@ -1,0 +1,78 @@
+"""Scoring: instances in, answered rows out. Every protocol translates to this and nothing else."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from siklus.bundle.read import Bundle
+from siklus.bundle.session import Predictions
+from siklus.contract.columns import Label
+from siklus.contract.decode import decode_records
+from siklus.errors import RequestError, ServeError
+from siklus.serve.prediction_ids import prediction_ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """n answered rows.
+
+    ``labels``: the class as the data has it, or the number, one a row. ``ids``: one a row.
+    ``unseen``: per column, how many cells held a word outside its vocabulary.
+    """
+
+    bundle: Bundle
+    predictions: Predictions
+    labels: list[Any]
+    ids: list[str]
+    unseen: Mapping[str, int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @property
+    def probabilities(self) -> list[float] | None:
+        """That of each row's predicted class; None for a regression."""
+        found = self.predictions.probabilities
+        return None if found is None else found.tolist()
+
+    def class_probabilities(self) -> list[dict[str, float]] | None:
+        """Those of all classes, by the class as text; None for a regression."""
+        classes = self.bundle.contract.target.classes
+        if classes is None:
+            return None
+        names = [label_text(label) for label in classes]
+        return [dict(zip(names, row, strict=True)) for row in self.predictions.raw.tolist()]
+
+
+def score(bundle: Bundle, instances: Sequence[object]) -> Scored:
+    """Decode and score, all rows or none.
+
+    RowsRefused when a row breaks the contract; ServeError SV004 when the model's own answer is no number.
+    """
+    try:
+        decoded = decode_records(instances, bundle.contract)
+        rows = decoded.accepted()
+    except RecursionError as exc:
+        raise RequestError("RQ001", "lists nested too deeply", expected="rows of plain values") from exc
+    predictions = bundle.predict(rows)
+    if not np.isfinite(predictions.raw).all():
+        raise ServeError(
+            "SV004", "the model answered with a value that is no finite number", expected="another version"
+        )
+    return Scored(
+        bundle=bundle,
+        predictions=predictions,
+        labels=bundle.labels(predictions),
+        ids=prediction_ids(len(rows), now_ms=time.time_ns() // 1_000_000),
+        unseen=decoded.unseen,
+    )
+
+
+def label_text(label: Label) -> str:
+    """A class as a JSON key or a metric's label: the text that JSON has for it, without quotes."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)
