@@ -4,12 +4,22 @@ from typing import Any
 
 import numpy as np
 
-from siklus.contract.columns import Boolean, Category, Column, Contract, Integer, Number, Tensor, Text, slots_of
+from siklus.contract.columns import (
+    Boolean,
+    Category,
+    Column,
+    Contract,
+    Integer,
+    Number,
+    Tensor,
+    Text,
+    slots_of,
+)
 from siklus.contract.decode import Rows
 from siklus.extras import need
 from siklus.table import Cells, objects
 
-UNSEEN_WORD = "\x00unseen"  # no vocabulary of text holds it, so an encoder meets an unknown word, as it should
+UNSEEN_WORD = "\x00unseen"  # in no vocabulary of text, so an encoder meets an unknown word, as it should
 
 
 def frame_of(rows: Rows, contract: Contract) -> Any:

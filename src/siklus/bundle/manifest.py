@@ -12,6 +12,7 @@ from siklus.errors import BundleError
 FORMAT = 1
 FILE_NAME = "manifest.json"
 ONNX_FILE = "model.onnx"
+MAX_MANIFEST_BYTES = 1_000_000  # some 5,000 files
 
 # The only formats that a bundle may hold: each can be read without running code that came with it.
 NATIVE_FILES = {"skops": "native/model.skops", "xgboost": "native/model.ubj", "lightgbm": "native/model.txt"}
@@ -44,10 +45,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 def read_manifest(path: Path) -> Manifest:
     """JSON only: nothing of the bundle is imported or run."""
     file = path / FILE_NAME
-    try:
-        raw = file.read_bytes()
-    except FileNotFoundError:
-        raise BundleError("BN001", f"{path}: no {FILE_NAME}: this is no bundle", expected="a bundle's directory") from None
+    if not file.is_file():
+        raise BundleError("BN001", f"{path}: no {FILE_NAME} in it", expected="the directory of a bundle")
+    size = file.stat().st_size
+    if size > MAX_MANIFEST_BYTES:
+        raise BundleError("BN009", f"{file}: {size} bytes", expected=f"at most {MAX_MANIFEST_BYTES}")
+    raw = file.read_bytes()
     try:
         number = msgspec.json.decode(raw, type=_FormatOnly).format
         if number != FORMAT:

@@ -1,5 +1,6 @@
 """Native models: only formats that rebuild a model from data and an allow-list, never from code."""
 
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,28 +11,67 @@ from siklus.contract.columns import Task
 from siklus.errors import BundleError
 from siklus.extras import need
 
-# What a sealed skops file may name beyond skops' own trusted list: these modules define estimators, and
-# building one runs no code of the file. An own estimator's module is not here, so it cannot be sealed natively.
-ALLOWED_TYPE_PREFIXES = ("sklearn.", "numpy.", "scipy.sparse.", "builtins.", "collections.OrderedDict")
+# What a sealed skops file may name beyond the list that skops itself trusts (scikit-learn's estimators,
+# numpy's and scipy's ufuncs, dtypes and containers): exact names, each met in a fitted model, and each a
+# plain class or a function that only computes. Anything else, whatever its package, is refused.
+TRUSTED_TYPES = (
+    "functools.partial",  # histogram gradient boosting with categories; what it wraps is judged by itself
+    "numpy.dtype",
+    "sklearn._loss.loss.HalfTweedieLossIdentity",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.calibration._TemperatureScaling",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.feature_selection._univariate_selection.f_classif",
+    "sklearn.feature_selection._univariate_selection.f_regression",
+    "sklearn.metrics._dist_metrics.EuclideanDistance64",  # nearest neighbours
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.metrics._dist_metrics.MinkowskiDistance64",
+    "sklearn.metrics._scorer._PassthroughScorer",  # a search around an estimator
+    "sklearn.model_selection._split.KFold",
+    "sklearn.model_selection._split.StratifiedKFold",
+    "sklearn.neighbors._ball_tree.BallTree",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+    "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",  # voting and stacking
+    "sklearn.utils.validation.check_array",  # histogram gradient boosting with categories
+)
+
+
+# What skops runs into when a file is none of its own, or names what this installation does not have.
+UNREADABLE = (zipfile.BadZipFile, AttributeError, ImportError, LookupError, TypeError, ValueError)
 
 
 def read_skops(path: Path, _task: Task) -> Any:
-    io = need("skops.io", extra="native")
-    foreign = [name for name in io.get_untrusted_types(file=path) if not name.startswith(ALLOWED_TYPE_PREFIXES)]
-    if foreign:
-        raise BundleError("BN010", f"{path}: types {foreign}", expected="scikit-learn's own types only")
-    return io.load(path, trusted=io.get_untrusted_types(file=path))
+    """The estimator; BN010 when it names a type that is not allowed, before anything of it is built."""
+    io = need("skops.io")
+    refusals = need("skops.io.exceptions")
+    try:
+        return io.load(path, trusted=list(TRUSTED_TYPES))
+    except refusals.UntrustedTypesFoundException as exc:
+        raise BundleError("BN010", f"{path}: {exc}", expected="scikit-learn's own estimators only") from exc
+    except UNREADABLE as exc:
+        raise _unreadable(path, exc, "skops") from exc
 
 
 def read_xgboost(path: Path, task: Task) -> Any:
     xgboost = need("xgboost", extra="xgboost")
     model = xgboost.XGBRegressor() if task == "regression" else xgboost.XGBClassifier()
-    model.load_model(path)
+    try:
+        model.load_model(path)
+    except (xgboost.core.XGBoostError, TypeError, ValueError) as exc:
+        raise _unreadable(path, exc, "XGBoost") from exc
     return model
 
 
 def read_lightgbm(path: Path, task: Task) -> Any:
-    booster = need("lightgbm", extra="lightgbm").Booster(model_file=path)
+    lightgbm = need("lightgbm", extra="lightgbm")
+    try:
+        booster = lightgbm.Booster(model_file=path)
+    except lightgbm.basic.LightGBMError as exc:
+        raise _unreadable(path, exc, "LightGBM") from exc
     return LightgbmModel(booster, task)
 
 
@@ -57,3 +97,8 @@ NATIVE_READERS: Mapping[str, Callable[[Path, Task], Any]] = {
     "xgboost": read_xgboost,
     "lightgbm": read_lightgbm,
 }
+
+
+def _unreadable(path: Path, exc: Exception, library: str) -> BundleError:
+    first = next(iter(str(exc).strip().splitlines()), type(exc).__name__)
+    return BundleError("BN007", f"{path}: {first[:200]}", expected=f"a model that {library} has written")

@@ -15,6 +15,10 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     outputs: list[list[float]]
     tolerance: float = 1e-5
 
+    def __post_init__(self) -> None:
+        if len(self.outputs) != len(self.instances) or len({len(row) for row in self.outputs}) > 1:
+            raise ValueError("outputs are not one row of equal length for each instance")
+
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the model comes from: enough to train it again and to answer who made it."""

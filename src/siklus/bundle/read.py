@@ -1,8 +1,9 @@
 """Opening a bundle: digests first, then parse, then golden rows; code never runs from inside it."""
 
+import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -12,10 +13,14 @@ from siklus.bundle.papers import Golden, Provenance
 from siklus.bundle.session import Predictions, Session, open_session
 from siklus.contract.columns import Contract, parse_contract
 from siklus.contract.decode import Rows, decode_records
-from siklus.errors import BundleError
+from siklus.errors import BundleError, RowsRefused
 from siklus.files import sha256
 
 MAX_JSON_BYTES = 64_000_000  # of one document in a bundle: a hostile one must not fill the memory
+EXACTLY = "exactly the sealed files"
+REQUIRED = ("contract.json", "golden.json", "provenance.json")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,11 +52,11 @@ class Bundle:
         return msgspec.json.decode(_read(self.path / name))
 
     def provenance(self) -> Provenance:
-        return msgspec.json.decode(_read(self.path / "provenance.json"), type=Provenance)
+        return read_provenance(self.path)
 
 
 def open_bundle(path: Path, *, version: str | None = None) -> Bundle:
-    """Verify and open. BundleError BN001 to BN009 says what differs from what was sealed."""
+    """Verify and open. BundleError BN001 to BN011 says what differs from what was sealed."""
     manifest = read_manifest(path)
     verify(path, manifest)
     contract = parse_contract(_read(path / "contract.json"), where=str(path / "contract.json"))
@@ -71,35 +76,76 @@ def with_version(bundle: Bundle, version: str) -> Bundle:
     return replace(bundle, version=version)
 
 
+def cached(digest: str, bundles: Path) -> Path | None:
+    """The intact bundle of that digest among ``bundles``, or None: needs neither registry nor network."""
+    path = bundles / digest
+    try:
+        verify(path, read_manifest(path))
+    except BundleError:
+        return None
+    return path if sha256(path / FILE_NAME) == digest else None
+
+
+def read_provenance(path: Path) -> Provenance:
+    return _parse(path / "provenance.json", Provenance)
+
+
 def verify(path: Path, manifest: Manifest) -> None:
     """Every file is there, is what was sealed, and nothing else is there."""
-    found = {str(file.relative_to(path)) for file in path.rglob("*") if not file.is_dir()} - {FILE_NAME}
-    for name in sorted(found ^ set(manifest.files)):
+    for name in sorted(_found(path) ^ set(manifest.files)):
         what = "is missing" if name in manifest.files else "was not sealed with it"
-        raise BundleError("BN004", f"{path}: {name} {what}", expected="exactly the sealed files")
-    if manifest.model_file not in manifest.files:
-        raise BundleError("BN004", f"{path}: {manifest.model_file} is missing", expected="exactly the sealed files")
+        raise BundleError("BN004", f"{path}: {name} {what}", expected=EXACTLY)
+    for name in (manifest.model_file, *REQUIRED):
+        if name not in manifest.files:
+            raise BundleError("BN004", f"{path}: {name} is missing", expected=EXACTLY)
     for name, entry in manifest.files.items():
         file = path / name
-        if file.is_symlink() or file.stat().st_size != entry.size or sha256(file) != entry.sha256:
-            raise BundleError("BN005", f"{file}: differs from what was sealed", expected=f"sha256 {entry.sha256}")
+        if file.stat().st_size != entry.size or sha256(file) != entry.sha256:
+            wanted = f"sha256 {entry.sha256}"
+            raise BundleError("BN005", f"{file}: differs from what was sealed", expected=wanted)
 
 
 def check_golden(bundle: Bundle) -> None:
     """The golden rows must come out as they did when the bundle was sealed."""
-    golden = msgspec.json.decode(_read(bundle.path / "golden.json"), type=Golden)
+    golden = _parse(bundle.path / "golden.json", Golden)
     if not golden.instances:
         return
-    rows = decode_records(golden.instances, bundle.contract).accepted()
-    answers = bundle.predict(rows).raw.reshape(len(rows), -1)
-    wanted = np.asarray(golden.outputs, dtype=np.float64)
-    if answers.shape != wanted.shape or not np.allclose(answers, wanted, rtol=golden.tolerance, atol=golden.tolerance):
-        raise BundleError(
-            "BN006", f"{bundle.path}: golden rows do not come out as sealed", expected=f"within {golden.tolerance:g}"
-        )
+    try:
+        rows = decode_records(golden.instances, bundle.contract).accepted()
+    except RowsRefused as exc:
+        wanted = "golden rows that keep the contract"
+        raise BundleError("BN006", f"{bundle.path}: {exc}", expected=wanted) from exc
+    found = bundle.predict(rows).raw.reshape(len(rows), -1)
+    sealed = np.asarray(golden.outputs, dtype=np.float64)
+    near = golden.tolerance
+    if found.shape != sealed.shape or not np.allclose(found, sealed, rtol=near, atol=near):
+        what = "golden rows do not come out as sealed"
+        raise BundleError("BN006", f"{bundle.path}: {what}", expected=f"the same within {near:g}")
+
+
+def _found(path: Path) -> set[str]:
+    """The names of all plain files. A link could lead out of the bundle, and a pipe would never end."""
+    found = set()
+    for file in path.rglob("*"):
+        mode = file.lstat().st_mode
+        name = file.relative_to(path).as_posix()
+        if stat.S_ISDIR(mode):
+            continue
+        if not stat.S_ISREG(mode):
+            raise BundleError("BN004", f"{path}: {name} is no plain file", expected=EXACTLY)
+        found.add(name)
+    return found - {FILE_NAME}
+
+
+def _parse(path: Path, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(_read(path), type=kind)
+    except msgspec.MsgspecError as exc:
+        raise BundleError("BN011", f"{path}: {exc}", expected="the document as its format says") from exc
 
 
 def _read(path: Path) -> bytes:
-    if path.stat().st_size > MAX_JSON_BYTES:
-        raise BundleError("BN009", f"{path}: {path.stat().st_size} bytes", expected=f"at most {MAX_JSON_BYTES}")
+    size = path.stat().st_size
+    if size > MAX_JSON_BYTES:
+        raise BundleError("BN009", f"{path}: {size} bytes", expected=f"at most {MAX_JSON_BYTES}")
     return path.read_bytes()

@@ -1,10 +1,11 @@
 """Scoring: a sealed model behind one call, float32 rows in, predictions out."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import onnxruntime as ort
@@ -16,6 +17,7 @@ from siklus.bundle.native import NATIVE_READERS
 from siklus.contract.columns import Contract, Task, Tensor, Text
 from siklus.contract.decode import Rows
 from siklus.errors import BundleError
+from siklus.table import is_missing
 
 ROWS_INPUT = "rows"
 OUTPUTS: Mapping[Task, str] = {"classification": "probabilities", "regression": "value"}
@@ -36,7 +38,8 @@ class Predictions:
     @cached_property
     def class_indices(self) -> NDArray[np.int64]:
         """Classification: scikit-learn's own rule, the first of the largest probabilities."""
-        return np.argmax(self.raw, axis=1)
+        indices: NDArray[np.int64] = np.argmax(self.raw, axis=1)
+        return indices
 
     @property
     def probabilities(self) -> NDArray[np.floating[Any]] | None:
@@ -55,13 +58,15 @@ class OnnxSession:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # warnings of graph optimisations are nobody's business here
-        # From bytes, so that a model that points to other files (external data) finds none.
+        options.log_severity_level = 4  # what matters is raised as well
+        # A graph may name files to read weights from; in a branch even those of the working directory.
+        options.add_session_config_entry("session.model_external_initializers_file_folder_path", os.devnull)
         model = path.read_bytes()
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as exc:  # noqa: BLE001 - onnxruntime's own tree derives from Exception, one class a status
-            raise BundleError("BN007", f"{path}: {_first_line(exc)}", expected="a model that ONNX Runtime reads") from exc
+        except Exception as exc:  # onnxruntime derives one class a status from Exception itself
+            wanted = "a model that ONNX Runtime reads"
+            raise BundleError("BN007", f"{path}: {_first_line(exc)}", expected=wanted) from exc
         self._task = contract.task
         self._inputs = [put.name for put in self._session.get_inputs()]
         self._output = OUTPUTS[contract.task]
@@ -75,17 +80,43 @@ class OnnxSession:
     def _feed(self, rows: Rows, name: str) -> NDArray[Any]:
         if name == ROWS_INPUT:
             return rows.matrix
-        return rows.tensors[name] if name in rows.tensors else rows.texts[name].reshape(-1, 1)
+        if name in rows.tensors:
+            return rows.tensors[name]
+        texts = rows.texts[name]
+        # ONNX Runtime would read a missing text as the word "None".
+        return np.where(is_missing(texts), "", texts).reshape(-1, 1)
 
     def _refuse_other_shape(self, path: Path, contract: Contract) -> None:
-        known = {column.name for column in contract.columns if isinstance(column, Text | Tensor)} | {ROWS_INPUT}
+        wanted = _inputs_of(contract)
+        found = {put.name: (put.type, *put.shape[1:]) for put in self._session.get_inputs()}
         outputs = [put.name for put in self._session.get_outputs()]
-        if not set(self._inputs) <= known or self._output not in outputs:
+        fits = all(name in wanted and _matches(shape, wanted[name]) for name, shape in found.items())
+        if not fits or self._output not in outputs:
             raise BundleError(
                 "BN008",
-                f"{path}: inputs {self._inputs}, outputs {outputs}",
-                expected=f"inputs of {sorted(known)} and an output {self._output!r}",
+                f"{path}: inputs {found}, outputs {outputs}",
+                expected=f"inputs of {wanted} and an output {self._output!r}",
             )
+
+
+_Shape: TypeAlias = tuple[object, ...]  # the element type, then each dimension after the first
+
+
+def _inputs_of(contract: Contract) -> dict[str, _Shape]:
+    wanted: dict[str, _Shape] = {ROWS_INPUT: ("tensor(float)", contract.width)}
+    for column in contract.columns:
+        if isinstance(column, Text):
+            wanted[column.name] = ("tensor(string)", 1)
+        elif isinstance(column, Tensor):
+            wanted[column.name] = ("tensor(float)", *column.shape)
+    return wanted
+
+
+def _matches(found: _Shape, wanted: _Shape) -> bool:
+    """Whether each part is the same; a dimension that the graph leaves open is None or has a name."""
+    if len(found) != len(wanted) or found[0] != wanted[0]:
+        return False
+    return all(a == b or not isinstance(a, int) for a, b in zip(found[1:], wanted[1:], strict=True))
 
 
 class NativeSession:
@@ -99,15 +130,17 @@ class NativeSession:
     def run(self, rows: Rows) -> Predictions:
         given = frame_of(rows, self._contract) if self._frame else rows.matrix
         if self._contract.task == "regression":
-            return Predictions("regression", np.asarray(self._model.predict(given), dtype=np.float64).reshape(-1))
+            values = np.asarray(self._model.predict(given), dtype=np.float64)
+            return Predictions("regression", values.reshape(-1))
         return Predictions("classification", np.asarray(self._model.predict_proba(given), dtype=np.float64))
 
 
 def open_session(path: Path, *, manifest: Manifest, contract: Contract) -> Session:
     if manifest.model == "onnx":
         return OnnxSession(path, contract=contract)
-    return NativeSession(NATIVE_READERS[manifest.model](path, contract.task), manifest=manifest, contract=contract)
+    model = NATIVE_READERS[manifest.model](path, contract.task)
+    return NativeSession(model, manifest=manifest, contract=contract)
 
 
 def _first_line(exc: Exception) -> str:
-    return str(exc).strip().splitlines()[0][:200]
+    return next(iter(str(exc).strip().splitlines()), type(exc).__name__)[:200]

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from siklus.bundle.manifest import FILE_NAME, FORMAT, FileEntry, Manifest
-from siklus.bundle.mlmodel import mlmodel_text
+from siklus.bundle.mlmodel import mlflow_files
 from siklus.bundle.papers import Golden, Provenance
 from siklus.bundle.read import cached
 from siklus.contract.columns import Contract, contract_text
@@ -44,11 +44,9 @@ def seal(contents: Contents, target: Path, *, now: datetime) -> str:
     """
     with directory_atomic(target) as draft:
         manifest = manifest_of(contents, now=now)
-        for name, data in _documents(contents, manifest.model_file).items():
+        for name, data in _documents(contents, manifest).items():
             (draft / name).parent.mkdir(parents=True, exist_ok=True)
             (draft / name).write_bytes(data)
-        mlmodel = mlmodel_text(contents.contract, contents.golden, manifest, created=now)
-        (draft / "MLmodel").write_text(mlmodel, encoding="utf-8")
         files = {
             str(path.relative_to(draft)): FileEntry(sha256=sha256(path), size=path.stat().st_size)
             for path in sorted(draft.rglob("*"))
@@ -102,9 +100,13 @@ def manifest_of(contents: Contents, *, now: datetime) -> Manifest:
     )
 
 
-def _documents(contents: Contents, model_file: str) -> dict[str, bytes]:
+def _documents(contents: Contents, manifest: Manifest) -> dict[str, bytes]:
+    papers = mlflow_files(
+        contents.contract, contents.golden, manifest, environment=contents.provenance.environment
+    )
     documents = {
-        model_file: contents.model,
+        manifest.model_file: contents.model,
+        **{name: text.encode() for name, text in papers.items()},
         "contract.json": contract_text(contents.contract).encode(),
         "profile.json": _json(contents.profile),
         "evaluation.json": _json(contents.evaluation),

@@ -1,0 +1,120 @@
+"""MLflow's edge: every call goes through `calling`, which keeps it quiet, impatient and in our own errors."""
+
+import errno
+import logging
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from siklus.errors import FileError, TrackingError
+from siklus.extras import need
+
+# Set while MLflow runs and taken back after, and only where the user has set nothing else.
+MANNERS: Mapping[str, str] = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_DISABLE_TELEMETRY": "true",  # else importing MLflow writes to the home directory and calls out
+    "MLFLOW_DISABLE_AGENT_HINT": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+    # MLflow would try for four minutes; three tries within a few seconds bridge a restart of its server.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
+}
+
+ANSWERS = "an MLflow server or database that answers"
+DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+@contextmanager
+def calling(uri: str) -> Iterator[None]:
+    """Call MLflow at ``uri`` inside this block.
+
+    TrackingError TK001 when it cannot be reached, TK002 when it refuses; FileError FS001 when an
+    artifact cannot be written. A password in ``uri`` is in none of the messages.
+    """
+    with environment(MANNERS):
+        mlflow = need("mlflow.exceptions")
+        database = need("sqlalchemy.exc")
+        with _silence():
+            try:
+                yield
+            except mlflow.MlflowException as exc:
+                raise _translated(exc, uri, database) from exc
+            except database.SQLAlchemyError as exc:
+                raise TrackingError("TK001", _said(exc, uri), expected=ANSWERS) from exc
+            except OSError as exc:
+                raise _disk_or_network(exc, uri) from exc
+
+
+def error_code(exc: BaseException) -> str | None:
+    """MLflow's own word for what went wrong, such as RESOURCE_DOES_NOT_EXIST; None for other errors."""
+    return getattr(exc.__cause__, "error_code", None)
+
+
+def shown(uri: str) -> str:
+    """The URI as it may be printed: without its password."""
+    password = _password(uri)
+    return uri.replace(f":{password}@", ":***@") if password else uri
+
+
+@contextmanager
+def environment(settings: Mapping[str, str]) -> Iterator[None]:
+    """Environment variables for the length of a block; those that are set already stay as they are.
+
+    Only what this block has set is taken back, so blocks of several threads never leave anything behind.
+    """
+    ours = {name: value for name, value in settings.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Nothing on stderr: what matters comes as an exception."""
+    loggers = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+def _translated(exc: Exception, uri: str, database: Any) -> TrackingError:
+    reason = exc.__cause__ or exc.__context__
+    # An answer of the server has MLflow's status in it; whatever comes instead of an answer is from requests.
+    if isinstance(reason, OSError | database.OperationalError):
+        return TrackingError("TK001", _said(reason, uri), expected=ANSWERS)
+    return TrackingError("TK002", _said(exc, uri), expected="a request that MLflow accepts")
+
+
+def _disk_or_network(exc: OSError, uri: str) -> FileError | TrackingError:
+    if exc.errno in DISK_ERRORS:
+        place = exc.filename or shown(uri)
+        what = f"{place}: cannot be written: {exc.strerror}"
+        return FileError("FS001", what, expected="a writable disk with room left")
+    return TrackingError("TK001", _said(exc, uri), expected=ANSWERS)
+
+
+def _said(exc: BaseException, uri: str) -> str:
+    text = " ".join(str(exc).split())
+    if password := _password(uri):
+        text = text.replace(password, "***")
+    return f"MLflow at {shown(uri)}: {text[:500]}"
+
+
+def _password(uri: str) -> str | None:
+    # By hand: urlsplit refuses to read a database URL whose password holds a bracket.
+    authority = uri.partition("://")[2].partition("/")[0]
+    user, at, _ = authority.rpartition("@")
+    return user.partition(":")[2] if at else None
