@@ -1,0 +1,1 @@
+"""From a source to a registered version: search, judge, prove, seal."""

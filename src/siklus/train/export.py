@@ -1,0 +1,125 @@
+"""A fitted model as one ONNX graph: its preparation, its answer, nothing else.
+
+The graph takes the decoded rows, float32 of shape (N, width), as "rows". It gives "probabilities",
+float32 of shape (N, classes) in the order of the class indices, or "value", float32 of shape (N, 1).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from siklus.contract.columns import Task
+from siklus.errors import ExportError
+from siklus.train.graphs.fallback import converted_estimator
+from siklus.train.graphs.forests import forest, single_tree
+from siklus.train.graphs.graph import Graph, Matrix
+from siklus.train.graphs.heads import exponential
+from siklus.train.graphs.histogram_trees import histogram_classifier, histogram_regressor
+from siklus.train.graphs.lightgbm_trees import lightgbm_classifier, lightgbm_regressor
+from siklus.train.graphs.linear_models import (
+    constant_classifier,
+    constant_regressor,
+    linear_regressor,
+    log_linear_regressor,
+    logistic_classifier,
+)
+from siklus.train.graphs.names import library_name
+from siklus.train.graphs.networks import own_classifier, own_regressor, sklearn_network
+from siklus.train.graphs.preparation import add_transformer
+from siklus.train.graphs.xgboost_trees import xgboost_classifier, xgboost_regressor
+
+# None: this configuration of the model has no writer of ours, so skl2onnx gets it.
+EstimatorWriter = Callable[[Graph, Any, Matrix], Matrix | None]
+
+
+def to_onnx(model: Any, *, width: int, task: Task) -> bytes:
+    """The graph of a fitted estimator or pipeline that takes the decoded matrix.
+
+    ExportError EX001 names the step that cannot be converted, EX002 says that the classes are not
+    0..k-1, EX003 that the trees are too large, EX004 that the model was fitted on another width.
+    """
+    fitted_width = getattr(model, "n_features_in_", width)
+    if fitted_width != width:
+        raise ExportError("EX004", f"fitted on {fitted_width} columns", expected=f"{width}, as the rows have")
+    if task == "classification":
+        _refuse_other_classes(model)
+    graph = Graph(width=width)
+    return graph.finished(_add_estimator(graph, model, graph.rows, task=task), task=task)
+
+
+def _add_estimator(graph: Graph, model: Any, rows: Matrix, *, task: Task) -> Matrix:
+    name = library_name(model)
+    if name == "sklearn.Pipeline":
+        # scikit-learn's preparations keep the rows float32, and that is what the model learned from.
+        prepared = graph.rounded(add_transformer(graph, model[:-1], rows)) if len(model.steps) > 1 else rows
+        return _add_estimator(graph, model[-1], prepared, task=task)
+    if name in SEARCHES:
+        return _add_estimator(graph, model.best_estimator_, rows, task=task)
+    if name == "sklearn.TransformedTargetRegressor":
+        return _on_the_target_scale(graph, model, _add_estimator(graph, model.regressor_, rows, task=task))
+    writer = ESTIMATORS.get(name)
+    written = writer(graph, model, rows) if writer else None
+    return converted_estimator(graph, model, rows, task=task) if written is None else written
+
+
+def _on_the_target_scale(graph: Graph, model: Any, value: Matrix) -> Matrix:
+    back = model.transformer_
+    if library_name(back) == "sklearn.StandardScaler":
+        scale = back.scale_ if back.with_std else [1.0]
+        return graph.scaled(value, by=scale, plus=back.mean_ if back.with_mean else [0.0])
+    inverse = getattr(back, "inverse_func", None)
+    if inverse is np.exp:
+        return exponential(graph, value)
+    if inverse is np.expm1:
+        return graph.scaled(exponential(graph, value), by=[1.0], plus=[-1.0])
+    raise ExportError(
+        "EX001",
+        f"TransformedTargetRegressor with {type(back).__name__} {getattr(inverse, '__name__', '')}".rstrip(),
+        expected="inverse_func np.exp or np.expm1, or a StandardScaler",
+    )
+
+
+def _refuse_other_classes(model: Any) -> None:
+    classes = np.asarray(getattr(model, "classes_", []))
+    if not np.array_equal(classes, np.arange(len(classes))) or not len(classes):
+        raise ExportError("EX002", f"classes {classes.tolist()[:10]}", expected="indices 0 to k-1, all seen")
+
+
+SEARCHES = {f"sklearn.{kind}SearchCV" for kind in ("Grid", "Randomized", "HalvingGrid", "HalvingRandom")}
+
+_LINEAR = (
+    "ARDRegression BayesianRidge ElasticNet ElasticNetCV HuberRegressor Lars LarsCV Lasso LassoCV LassoLars "
+    "LassoLarsCV LassoLarsIC LinearRegression LinearSVR OrthogonalMatchingPursuit QuantileRegressor Ridge "
+    "RidgeCV SGDRegressor TheilSenRegressor"
+)
+
+ESTIMATORS: Mapping[str, EstimatorWriter] = {
+    **{f"sklearn.{kind}": linear_regressor for kind in _LINEAR.split()},
+    "sklearn.PoissonRegressor": log_linear_regressor,
+    "sklearn.GammaRegressor": log_linear_regressor,
+    "sklearn.LogisticRegression": logistic_classifier,
+    "sklearn.LogisticRegressionCV": logistic_classifier,
+    "sklearn.DummyRegressor": constant_regressor,
+    "sklearn.DummyClassifier": constant_classifier,
+    "sklearn.DecisionTreeClassifier": single_tree,
+    "sklearn.DecisionTreeRegressor": single_tree,
+    "sklearn.ExtraTreeClassifier": single_tree,
+    "sklearn.ExtraTreeRegressor": single_tree,
+    "sklearn.RandomForestClassifier": forest,
+    "sklearn.RandomForestRegressor": forest,
+    "sklearn.ExtraTreesClassifier": forest,
+    "sklearn.ExtraTreesRegressor": forest,
+    "sklearn.HistGradientBoostingClassifier": histogram_classifier,
+    "sklearn.HistGradientBoostingRegressor": histogram_regressor,
+    "sklearn.MLPClassifier": sklearn_network,
+    "sklearn.MLPRegressor": sklearn_network,
+    "lightgbm.LGBMClassifier": lightgbm_classifier,
+    "lightgbm.LGBMRegressor": lightgbm_regressor,
+    "xgboost.XGBClassifier": xgboost_classifier,
+    "xgboost.XGBRegressor": xgboost_regressor,
+    "xgboost.XGBRFClassifier": xgboost_classifier,
+    "xgboost.XGBRFRegressor": xgboost_regressor,
+    "siklus.TorchClassifier": own_classifier,
+    "siklus.TorchRegressor": own_regressor,
+}

@@ -1,0 +1,1 @@
+"""Fitted models written as ONNX graphs, one file a family of models."""
