@@ -1,5 +1,6 @@
 """Table: equal-length named numpy columns. What every source gives and every step reads."""
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -86,7 +87,7 @@ def is_missing(cells: Cells) -> NDArray[np.bool_]:
 
 def is_nan(cell: object) -> bool:
     """True for a float that is NaN; a list or an array has no missing form of its own."""
-    return isinstance(cell, float) and cell != cell
+    return isinstance(cell, float) and math.isnan(cell)
 
 
 def concatenate(tables: Sequence[Table]) -> Table:
