@@ -8,6 +8,7 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, all else on stderr.")]
 
@@ -33,9 +34,10 @@ def print_json(value: object) -> None:
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> RichTable:
     """A table of text; numbers are formatted by the caller, who knows their unit."""
-    made = RichTable(title=title or None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    made = RichTable(title=Text(title) if title else None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
     for heading in headings:
         made.add_column(heading, overflow="fold")
     for row in rows:
-        made.add_row(*("" if cell is None else str(cell) for cell in row))
+        # As text, because words of the data such as "[x]" are no markup.
+        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     return made

@@ -1,5 +1,6 @@
 """The steps that learn: ingest, check, split, prepare, search."""
 
+import shutil
 from pathlib import Path
 
 import joblib
@@ -93,7 +94,8 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
         classify=setting.classify,
     )
     prepared = results.directories["prepare"]
-    bench = Bench(prepared / MATRIX_FILE, prepared / TARGET_FILE, setting.opened.paths.root)
+    root = setting.opened.paths.root
+    bench = Bench(matrix=prepared / MATRIX_FILE, target=prepared / TARGET_FILE, root=root)
     memory = setting.opened.paths.steps / f"trials-{prepared.name.rpartition('-')[2]}"
     with Workers(bench, jobs=settings.jobs, memory=memory) as workers:
         trials = search(
@@ -104,9 +106,9 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
     choice = choose(board, held.targets, metric=setting.metric, complexity=complexity, level=settings.simplicity)
     rows = np.concatenate([parts.train, parts.valid])
     chosen = choice.trial
-    root = setting.opened.paths.root
     model = fit(setting.question, chosen.candidate, chosen.parameters, results.matrix[rows], target[rows], root)
     joblib.dump(model, draft / MODEL_FILE)
+    shutil.rmtree(memory, ignore_errors=True)  # it only serves to resume a search that was interrupted
     leave(
         draft,
         Searched(

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
 from siklus.bundle.read import open_bundle
@@ -21,7 +20,7 @@ from siklus.train.gates import judge
 from siklus.train.native import native_bytes
 from siklus.train.parity import certify
 from siklus.train.pictures import pictures
-from siklus.train.results import PREDICTIONS_FILE, Exported, Gated, Results, Searched, leave
+from siklus.train.results import PREDICTIONS_FILE, Exported, Gated, Results, leave
 from siklus.train.setting import Setting
 from siklus.train.trials import predict
 
@@ -97,7 +96,7 @@ def gate_model(setting: Setting, results: Results, champion: tuple[Version, Path
     judged = judge(
         results.evaluation,
         gates,
-        parity=exported.parity.holds if exported.parity else False,
+        parity=exported.parity.holds if exported.parity else None,
         champion=difference,
     )
     passed = all(gate.passed for gate in judged)

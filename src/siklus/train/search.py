@@ -21,16 +21,21 @@ from siklus.train.candidates import Candidate, Parameters, Question
 from siklus.train.trials import Floats, Fold, Job, Outcome, Workers
 
 WAVE = 4  # trials proposed together: enough to keep small machines busy, few enough to learn from
-BASELINES = ("dummy", "linear")  # tried always and never pruned: everything else is measured against them
+BASELINES = ("dummy", "linear")  # tried always: everything else is measured against them
+PRUNED = "pruned:"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One tried setting. ``score`` is of all held-out rows, and None when pruned or failed (``why`` says so)."""
+    """One tried setting. ``score`` is of all held-out rows, and None when pruned or failed (``why`` says so).
+
+    ``first``: the setting that its candidate starts from, which is never pruned: candidates are compared by it.
+    """
 
     number: int
     candidate: str
     parameters: Parameters
+    first: bool = False
     seconds: float = 0.0
     score: float | None = None
     why: str = ""
@@ -70,13 +75,21 @@ def search(
 
     TrainError TN004 when every trial failed, with the first reason.
     """
-    study = _study(question, candidates, settings)
-    total = max(settings.trials, len(candidates))
+    tunable = [candidate for candidate in candidates if candidate.space]
+    study = _study(question, tunable, settings)
+    total = max(settings.trials, len(candidates)) if tunable else len(candidates)
     until = time.monotonic() + settings.seconds
-    trials: list[Trial] = []
+    trials = [
+        Trial(number=number, candidate=candidate.name, parameters={})
+        for number, candidate in enumerate(candidate for candidate in candidates if not candidate.space)
+    ]
+    trials = _judged(trials, question, held, workers)
+    for trial in trials:
+        listen(trial, total)
     # The clock stops new waves only after each candidate has had its first chance.
     while len(trials) < total and (len(trials) < len(candidates) or time.monotonic() < until):
-        for trial in _wave(study, question, held, candidates, workers, size=min(WAVE, total - len(trials))):
+        asked = _asked(study, tunable, size=min(WAVE, total - len(trials)), start=len(trials))
+        for trial in _wave(study, asked, question, held, workers):
             trials.append(trial)
             listen(trial, total)
     if all(trial.score is None for trial in trials):
@@ -84,51 +97,60 @@ def search(
     return trials
 
 
-def _study(question: Question, candidates: Sequence[Candidate], settings: Train) -> optuna.Study:
+def _study(question: Question, tunable: Sequence[Candidate], settings: Train) -> optuna.Study:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
         direction="maximize" if METRICS[question.metric].greater_is_better else "minimize",
         sampler=optuna.samplers.TPESampler(seed=settings.seed, n_startup_trials=8),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=3),
     )
-    for candidate in candidates:
+    for candidate in tunable:
         first = {f"{candidate.name}.{key}": value for key, value in candidate.first.items()}
         study.enqueue_trial({"candidate": candidate.name, **first})
     return study
 
 
-def _wave(
-    study: optuna.Study, question: Question, held: Held, candidates: Sequence[Candidate], workers: Workers, *, size: int
-) -> list[Trial]:
-    by_name = {candidate.name: candidate for candidate in candidates}
-    asked = [study.ask() for _ in range(size)]
-    trials = []
-    for ask in asked:
+def _asked(
+    study: optuna.Study, tunable: Sequence[Candidate], *, size: int, start: int
+) -> list[tuple[optuna.Trial, Trial]]:
+    """What Optuna wants to know next, as our trials; the first settings come before its own ideas."""
+    by_name = {candidate.name: candidate for candidate in tunable}
+    asked = []
+    for number in range(start, start + size):
+        ask = study.ask()
         candidate = by_name[ask.suggest_categorical("candidate", list(by_name))]
-        trials.append(Trial(number=ask.number, candidate=candidate.name, parameters=candidate.draw(ask)))
-    trials = _screened(asked, trials, question, held, workers)
-    trials = _judged(trials, question, held, workers)
-    for ask, trial in zip(asked, trials, strict=True):
+        drawn = candidate.draw(ask)
+        first = ask.number < len(tunable)
+        asked.append((ask, Trial(number=number, candidate=candidate.name, parameters=drawn, first=first)))
+    return asked
+
+
+def _wave(
+    study: optuna.Study, asked: Sequence[tuple[optuna.Trial, Trial]], question: Question, held: Held, workers: Workers
+) -> list[Trial]:
+    trials = _judged(_screened(asked, question, held, workers), question, held, workers)
+    for (ask, _), trial in zip(asked, trials, strict=True):
         if trial.score is not None:
             study.tell(ask, trial.score)
         else:
-            pruned = trial.why.startswith("pruned")
+            pruned = trial.why.startswith(PRUNED)
             study.tell(ask, state=optuna.trial.TrialState.PRUNED if pruned else optuna.trial.TrialState.FAIL)
     return trials
 
 
 def _screened(
-    asked: Sequence[optuna.Trial], trials: Sequence[Trial], question: Question, held: Held, workers: Workers
+    asked: Sequence[tuple[optuna.Trial, Trial]], question: Question, held: Held, workers: Workers
 ) -> list[Trial]:
-    outcomes = workers.fit([_job(question, trial, held.screen) for trial in trials])
+    """Fit each on the quarter; those that do worse than most others did are not fitted on the whole."""
+    outcomes = workers.fit([_job(question, trial, held.screen) for _, trial in asked])
     screened = []
-    for ask, trial, outcome in zip(asked, trials, outcomes, strict=True):
+    for (ask, trial), outcome in zip(asked, outcomes, strict=True):
         early = _score(question, held.target[held.screen.held], outcome.predictions)
         why = outcome.failure or ("" if early is not None else f"{question.metric} is not defined here")
         if early is not None:
             ask.report(early, step=0)
-            if trial.candidate not in BASELINES and ask.should_prune():
-                why = f"pruned: {question.metric} {early:.4g} on a quarter of the rows"
+            if not trial.first and ask.should_prune():
+                why = f"{PRUNED} {question.metric} {early:.4g} on a quarter of the rows"
         screened.append(replace(trial, seconds=outcome.seconds, why=why))
     return screened
 

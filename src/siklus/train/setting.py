@@ -7,9 +7,10 @@ from datetime import datetime
 from siklus.contract.columns import Contract, read_contract
 from siklus.errors import ProjectError
 from siklus.project.file import OpenProject
+from siklus.project.sections import Project
 from siklus.stats.scores import metric_named
 from siklus.train.candidates import Candidate, Question
-from siklus.train.gates import parse_bound
+from siklus.train.gates import refuse_wrong_gates
 from siklus.train.own import find_candidate, refuse_unusable_columns
 from siklus.train.search import BASELINES, Trial
 
@@ -60,11 +61,9 @@ def setting_of(
             expected="one target: mend the one that is wrong",
         )
     refuse_unusable_columns(contract)
-    metric = settings.train.metric or DEFAULT_METRIC[contract.task]
+    metric = metric_of(settings)
     metric_named(metric, task=contract.task, where="[train] metric")
-    for gate in (settings.gates.bounds, *(item.bounds for item in settings.gates.slices)):
-        for name, bound in gate.items():
-            parse_bound(name, bound, task=contract.task)
+    refuse_wrong_gates(settings.gates, task=contract.task, columns=contract.names)
     names = dict.fromkeys((*BASELINES, *settings.train.candidates))
     return Setting(
         opened=opened,
@@ -76,3 +75,7 @@ def setting_of(
         listen=listen,
     )
 
+
+def metric_of(project: Project) -> str:
+    """What candidates are compared by: [train] metric, or the task's own."""
+    return project.train.metric or DEFAULT_METRIC[project.project.task]

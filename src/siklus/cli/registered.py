@@ -1,0 +1,34 @@
+"""A project's registered versions, from the command line's side."""
+
+from pathlib import Path
+
+from siklus.bundle.read import Bundle, open_bundle
+from siklus.project.file import OpenProject
+from siklus.registry.versions import LATEST, Registry, Version
+from siklus.tracking.mlflow import open_tracking
+
+SERVED = "production"
+
+
+def registry_of(project: OpenProject) -> Registry:
+    return Registry(open_tracking(project.settings.state.tracking_uri, paths=project.paths))
+
+
+def resolved(project: OpenProject, registry: Registry, which: str | None) -> Version:
+    """The version asked for; without one what is in production, or else the latest."""
+    name = project.settings.project.name
+    if which is not None:
+        return registry.resolve(name, which)
+    return registry.holder(name, SERVED) or registry.resolve(name, LATEST)
+
+
+def fetched(project: OpenProject, which: str | None) -> tuple[Version, Path]:
+    """The version and its verified bundle."""
+    registry = registry_of(project)
+    version = resolved(project, registry, which)
+    return version, registry.fetch(version, project.paths.bundles)
+
+
+def opened_version(project: OpenProject, which: str | None) -> tuple[Version, Bundle]:
+    version, path = fetched(project, which)
+    return version, open_bundle(path, version=str(version.number))
