@@ -99,8 +99,8 @@ def _bounds(values: st.SearchStrategy[Any]) -> st.SearchStrategy[tuple[Any, Any]
 
 
 @st.composite
-def contracts(draw: st.DrawFn) -> Contract:
-    names = draw(st.lists(NAMES, min_size=2, max_size=5, unique=True))
+def contracts(draw: st.DrawFn, *, most: int = 4) -> Contract:
+    names = draw(st.lists(NAMES, min_size=2, max_size=most + 1, unique=True))
     return Contract(
         columns=tuple(draw(columns(name=name)) for name in names[1:]),
         target=Target(
@@ -116,8 +116,19 @@ def kept_rows(draw: st.DrawFn, contract: Contract) -> dict[str, Any]:
     for column in contract.columns:
         if column.optional and draw(st.booleans()):
             continue
-        row[column.name] = draw(st.none() | kept_cells(column) if column.nullable else kept_cells(column))
+        cells = kept_cells(column) if column.strict else kept_cells(column) | _outside(column)
+        row[column.name] = draw(st.none() | cells if column.nullable else cells)
     return row
+
+
+def _outside(column: Column) -> st.SearchStrategy[Any]:
+    """Cells that may be outside the range or the vocabulary."""
+    match column:
+        case Number() | Integer():
+            return kept_cells(msgspec.structs.replace(column, minimum=None, maximum=None))
+        case Category(vocabulary=words):
+            return TEXTS if isinstance(words[0], str) else WHOLE
+    return kept_cells(column)
 
 
 @st.composite

@@ -56,7 +56,7 @@ def refused_by_jsonschema(row: Any, contract: Contract) -> bool:
     return not jsonschema.Draft202012Validator(to_jsonschema(contract)).is_valid(row)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_row_is_valid_json_schema_exactly_when_decode_takes_it(data: st.DataObject) -> None:
     contract = data.draw(contracts())
@@ -69,7 +69,7 @@ def test_a_row_is_valid_json_schema_exactly_when_decode_takes_it(data: st.DataOb
         assert refused == refused_by_jsonschema(row, contract)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(contracts())
 def test_every_export_of_json_schema_is_json_schema(contract: Contract) -> None:
     jsonschema.Draft202012Validator.check_schema(json.loads(EXPORTS["jsonschema"](contract)))
@@ -92,7 +92,7 @@ def test_json_schema_tells_what_a_person_wants_to_know() -> None:
         assert told in shown
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(contracts())
 def test_the_example_row_keeps_its_contract_after_a_trip_through_json(contract: Contract) -> None:
     row = json.loads(json.dumps(example_row(contract)))

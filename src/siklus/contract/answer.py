@@ -6,6 +6,7 @@ import numpy as np
 
 from siklus.contract.columns import Label, Target, Task
 from siklus.contract.findings import Finding, finding
+from siklus.contract.problems import shown
 from siklus.contract.survey import Survey
 from siklus.errors import DataError
 
@@ -62,10 +63,10 @@ def _assumed(seen: Survey) -> Finding:
 def _refuse_no_amount(seen: Survey) -> None:
     if seen.nature in ("integer", "number"):
         return
-    shown = seen.cells[~seen.missing][0]
+    first = shown(seen.cells[~seen.missing][0])
     hint = " or the task classification" if seen.nature in ("boolean", "string") else ""
     raise DataError(
-        "DA036", f"target {seen.name!r}: {shown!r} is no number to regress", expected=f"numbers{hint}"
+        "DA036", f"target {seen.name!r}: {first} is no number to regress", expected=f"numbers{hint}"
     )
 
 
@@ -81,10 +82,10 @@ def _classes(seen: Survey) -> tuple[tuple[Label, ...], list[int]]:
         case "integer":
             found = [int(value) for value in values]
         case _:
-            shown = seen.cells[~seen.missing][0]
+            first = shown(seen.cells[~seen.missing][0])
             raise DataError(
                 "DA036",
-                f"target {seen.name!r}: {shown!r} is no class",
+                f"target {seen.name!r}: {first} is no class",
                 expected="strings, whole numbers or booleans",
             )
     return tuple(found), counts.tolist()
@@ -99,10 +100,10 @@ def _refuse_unlearnable(name: str, classes: tuple[Label, ...], counts: list[int]
         )
     alone = [label for label, count in zip(classes, counts, strict=True) if count == 1]
     if alone:
-        shown = ", ".join(repr(label) for label in alone[:5]) + (" …" if len(alone) > 5 else "")
+        named = ", ".join(repr(label) for label in alone[:5]) + (" …" if len(alone) > 5 else "")
         raise DataError(
             "DA034",
-            f"target {name!r}: in one row only: {shown}",
+            f"target {name!r}: in one row only: {named}",
             expected="two rows or more of each class: one to learn from, one to judge by",
         )
 

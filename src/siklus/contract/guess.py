@@ -8,6 +8,7 @@ import numpy as np
 
 from siklus.contract.columns import Boolean, Category, Column, Datetime, Integer, Number, Tensor
 from siklus.contract.findings import Finding, finding
+from siklus.contract.problems import shown
 from siklus.contract.survey import Survey, varying_parts
 
 VOCABULARY_LIMIT = 250  # hist-gradient-boosting bins at most 255 categories, and unseen and missing need room
@@ -46,7 +47,7 @@ def guess_column(seen: Survey) -> Guess:
         return _ignored(seen, "unreadable", f"no kind of column holds such cells: {', '.join(kinds)}")
     # One value and gaps say something: whether the cell is there.
     if not seen.missing.any() and seen.distinct == 1:
-        return _ignored(seen, "constant", f"every row has {_shown(seen.cells[0])}")
+        return _ignored(seen, "constant", f"every row has {shown(seen.cells[0])}")
     return _GUESSES[seen.nature](seen)
 
 
@@ -107,7 +108,7 @@ def _string(seen: Survey) -> Guess:
         return _ignored(seen, "free-text", f"{seen.distinct} different texts in {rows} rows: {advice}")
     if is_id(seen) and numeric:
         return _ignored(
-            seen, "numeric-text", f"numbers written as text, such as {_shown(seen.words[0])}: cast them"
+            seen, "numeric-text", f"numbers written as text, such as {shown(seen.words[0])}: cast them"
         )
     if is_id(seen):
         return _ignored(
@@ -115,11 +116,9 @@ def _string(seen: Survey) -> Guess:
         )
     findings = _text_findings(seen)
     if numeric:
-        shown = ", ".join(repr(word) for word in seen.words[:WORDS_SHOWN])
+        some = ", ".join(shown(word) for word in seen.words[:WORDS_SHOWN])
         findings.append(
-            finding(
-                "numeric-text", seen.name, f"numbers written as text, such as {shown}: read as a category"
-            )
+            finding("numeric-text", seen.name, f"numbers written as text, such as {some}: read as a category")
         )
     vocabulary, left_out = _vocabulary(seen)
     if left_out:
@@ -145,12 +144,12 @@ def _text_findings(seen: Survey) -> list[Finding]:
     if not suspects:
         return []
     rows = int(np.isin(seen.present, suspects).sum())
-    shown = ", ".join(repr(seen.words[i]) for i in suspects)
+    held = ", ".join(repr(seen.words[i]) for i in suspects)
     return [
         finding(
             "text-missing",
             seen.name,
-            f"{rows} cells hold {shown}: a word of the vocabulary, or a missing cell?",
+            f"{rows} cells hold {held}: a word of the vocabulary, or a missing cell?",
         )
     ]
 
@@ -186,11 +185,6 @@ def _nullable(seen: Survey) -> bool:
 
 def _ignored(seen: Survey, code: str, message: str) -> Guess:
     return Guess(None, (finding(code, seen.name, message),))
-
-
-def _shown(value: object) -> str:
-    text = repr(value.item() if isinstance(value, np.generic) else value)
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 _GUESSES: Mapping[str, Callable[[Survey], Guess]] = {

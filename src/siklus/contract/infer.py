@@ -12,8 +12,10 @@ from siklus.contract.decode import FLOAT32_MAX
 from siklus.contract.findings import Finding, finding
 from siklus.contract.guess import guess_column
 from siklus.contract.leaks import suspected_leaks
+from siklus.contract.moments import moment_of
+from siklus.contract.problems import shown
 from siklus.contract.repeats import repeated_columns, repeated_rows
-from siklus.contract.survey import Survey, survey, unread_moments
+from siklus.contract.survey import Survey, read_as_moments, survey
 from siklus.errors import DataError
 from siklus.table import Table
 
@@ -49,6 +51,8 @@ def infer(
     surveys = {name: survey(name, table[name]) for name in table if name not in drop}
     goal = surveys.pop(target)
     named = surveys.pop(key) if key else None
+    if time:
+        surveys[time] = _in_time(surveys[time])
     _refuse_infinite([goal, *surveys.values()])
     answer = infer_answer(goal, task=task)
     guesses = {name: guess_column(seen) for name, seen in surveys.items()}
@@ -117,15 +121,24 @@ def _refuse_infinite(surveys: Sequence[Survey]) -> None:
             )
 
 
-def _about_time(seen: Survey, columns: Collection[str]) -> list[Finding]:
-    """DA038 unless rows can be put in order by it."""
-    if seen.nature not in ("moment", "integer", "number"):
-        unread = unread_moments(seen.words) if seen.nature == "string" else [seen.nature]
+def _in_time(seen: Survey) -> Survey:
+    """The time column, read so that rows can be put in order by it; DA038 otherwise."""
+    found = read_as_moments(seen) if seen.nature == "string" else seen
+    if found.nature not in ("moment", "integer", "number"):
+        unread = (
+            [word for word in seen.words if moment_of(word) is None]
+            or list(seen.cells[~seen.missing])
+            or [None]
+        )
         raise DataError(
             "DA038",
-            f"time column {seen.name!r}: {unread[0]!r} is no moment",
+            f"time column {seen.name!r}: {shown(unread[0])} is no moment",
             expected="ISO 8601, such as 2024-01-31T08:00",
         )
+    return found
+
+
+def _about_time(seen: Survey, columns: Collection[str]) -> list[Finding]:
     if seen.name not in columns:
         return []
     parts = "its calendar parts are features" if seen.nature == "moment" else "its number is a feature"

@@ -81,7 +81,7 @@ def _suspicion(name: str, what: str) -> Finding:
 
 def _class_skill(seen: Survey, rows: _Ints, labels: _Ints, first: NDArray[np.bool_]) -> float:
     """(balanced accuracy - chance) / (1 - chance), from both halves."""
-    cells = _levels(seen, rows)
+    cells = _with_gaps(seen, rows)
     said = np.empty(len(rows), dtype=np.int64)
     for learned in (first, ~first):
         rule = _level_rule if seen.nature == "string" else _tree_rule
@@ -93,16 +93,16 @@ def _class_skill(seen: Survey, rows: _Ints, labels: _Ints, first: NDArray[np.boo
 
 def _amount_share(seen: Survey, rows: _Ints, ranks: Series, first: NDArray[np.bool_]) -> float:
     """R² of the target's ranks, from both halves."""
-    cells = _levels(seen, rows)
+    cells = seen.series[rows]
+    rule = _mean_rule if seen.nature == "string" else _neighbour_rule
     said = np.empty(len(rows))
     for learned in (first, ~first):
-        values, place = np.unique(cells[learned], return_inverse=True)
-        means = np.bincount(place, weights=ranks[learned]) / np.bincount(place)
-        if seen.nature == "string":
-            known = np.searchsorted(values, cells[~learned]).clip(max=len(values) - 1)
-            said[~learned] = np.where(values[known] == cells[~learned], means[known], ranks[learned].mean())
-        else:
-            said[~learned] = np.interp(cells[~learned], values, means)
+        # A gap says what gaps say; until one was seen, nothing.
+        gaps = ranks[learned & np.isnan(cells)]
+        said[~learned] = gaps.mean() if len(gaps) else ranks[learned].mean()
+        given, asked = learned & ~np.isnan(cells), ~learned & ~np.isnan(cells)
+        if given.any():
+            said[asked] = rule(cells[given], ranks[given], cells[asked])
     return float(1 - np.sum((ranks - said) ** 2) / np.sum((ranks - ranks.mean()) ** 2))
 
 
@@ -133,10 +133,10 @@ def _sum_leaks(
     ]
 
 
-def _levels(seen: Survey, rows: _Ints) -> Series:
+def _with_gaps(seen: Survey, rows: _Ints) -> Series:
     """The cells as comparable numbers; a gap is a value of its own, below all others."""
     cells = seen.series[rows]
-    lowest = float(seen.present.min()) if len(seen.present) else 0.0
+    lowest = float(seen.present.min())
     return np.where(np.isnan(cells), lowest - 1 - abs(lowest), cells)
 
 
@@ -160,34 +160,70 @@ def _level_rule(cells: Series, labels: _Ints, asked: Series) -> _Ints:
 
 
 def _tree_rule(cells: Series, labels: _Ints, asked: Series) -> _Ints:
-    """A classification tree (Gini, balanced classes) on one column, deep enough for two leaves a class."""
+    """A classification tree (Gini, balanced classes) on one column, with at most two leaves a class."""
     order = np.argsort(cells, kind="stable")
     cells, labels = cells[order], labels[order]
     classes = int(labels.max()) + 1
     weights = np.zeros((len(cells) + 1, classes))
     weights[np.arange(len(cells)) + 1, labels] = _class_weights(labels)
     totals = weights.cumsum(axis=0)
-    edges = np.flatnonzero(cells[1:] != cells[:-1]) + 1
-    cuts = sorted(_cuts(totals, edges, (0, len(cells)), depth=int(np.ceil(np.log2(classes))) + 1))
-    bounds = [0, *cuts, len(cells)]
+    bounds = _leaf_bounds(totals, np.flatnonzero(cells[1:] != cells[:-1]) + 1, leaves=2 * classes)
     leaves = [int((totals[high] - totals[low]).argmax()) for low, high in pairwise(bounds)]
-    thresholds = [(cells[cut - 1] + cells[cut]) / 2 for cut in cuts]
+    thresholds = [(cells[cut - 1] + cells[cut]) / 2 for cut in bounds[1:-1]]
     return np.asarray(leaves, dtype=np.int64)[np.searchsorted(thresholds, asked)]
 
 
-def _cuts(totals: NDArray[np.float64], edges: _Ints, part: tuple[int, int], *, depth: int) -> list[int]:
-    low, high = part
-    inside = edges[(edges > low) & (edges < high)]
-    if depth == 0 or len(inside) == 0:
-        return []
-    left, right = totals[inside] - totals[low], totals[high] - totals[inside]
-    purity = (left**2).sum(axis=1) / left.sum(axis=1) + (right**2).sum(axis=1) / right.sum(axis=1)
-    cut = int(inside[purity.argmax()])
-    return [
-        cut,
-        *_cuts(totals, edges, (low, cut), depth=depth - 1),
-        *_cuts(totals, edges, (cut, high), depth=depth - 1),
-    ]
+def _leaf_bounds(totals: NDArray[np.float64], edges: _Ints, *, leaves: int) -> list[int]:
+    """Where leaves begin and end, cutting where it purifies most first.
+
+    ``totals``, shape (rows + 1, classes): class weights before each row. ``edges``: where a cut may be.
+    """
+    bounds = [0, len(totals) - 1]
+    open_cuts = [_best_cut(totals, edges, bounds[0], bounds[1])]
+    while len(bounds) <= leaves:
+        gain, cut, low, high = max(open_cuts)
+        if gain <= 0:
+            break
+        open_cuts.remove((gain, cut, low, high))
+        open_cuts += [_best_cut(totals, edges, low, cut), _best_cut(totals, edges, cut, high)]
+        bounds.append(cut)
+    return sorted(bounds)
+
+
+def _best_cut(totals: NDArray[np.float64], edges: _Ints, low: int, high: int) -> tuple[float, int, int, int]:
+    """The gain of purity by the best cut between two rows, the cut, and the rows; gain 0 without one."""
+    inside = edges[np.searchsorted(edges, low, side="right") : np.searchsorted(edges, high)]
+    if len(inside) == 0:
+        return (0.0, low, low, high)
+    purity = _purity(totals[inside] - totals[low]) + _purity(totals[high] - totals[inside])
+    best = int(purity.argmax())
+    gain = float(purity[best] - _purity((totals[high] - totals[low])[None])[0])
+    return (gain, int(inside[best]), low, high)
+
+
+def _purity(weights: NDArray[np.float64]) -> Series:
+    """Weight times the sum of squared class shares."""
+    squares: Series = (weights**2).sum(axis=1) / weights.sum(axis=1)
+    return squares
+
+
+def _mean_rule(levels: Series, ranks: Series, asked: Series) -> Series:
+    """The mean rank of each level; of all, for a level not seen."""
+    values, means = _level_means(levels, ranks)
+    known = np.searchsorted(values, asked).clip(max=len(values) - 1)
+    said: Series = np.where(values[known] == asked, means[known], ranks.mean())
+    return said
+
+
+def _neighbour_rule(cells: Series, ranks: Series, asked: Series) -> Series:
+    """The mean ranks of the two nearest cells, interpolated."""
+    said: Series = np.interp(asked, *_level_means(cells, ranks))
+    return said
+
+
+def _level_means(cells: Series, ranks: Series) -> tuple[Series, Series]:
+    values, place = np.unique(cells, return_inverse=True)
+    return values, np.bincount(place, weights=ranks) / np.bincount(place)
 
 
 def _class_weights(labels: _Ints) -> Series:

@@ -10,9 +10,9 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.contract.columns import DEFAULT_PARTS, Contract, Datetime, Target, TimePart
-from siklus.contract.decode import Decoded, decode_table
-from siklus.table import Cells, Table, is_missing, objects
+from siklus.contract.columns import DEFAULT_PARTS, TimePart
+from siklus.contract.moments import moment_of, parts_of
+from siklus.table import Cells, is_missing, objects
 
 Nature: TypeAlias = Literal[
     "empty", "boolean", "integer", "number", "moment", "string", "tensor", "unreadable"
@@ -30,10 +30,9 @@ Series: TypeAlias = NDArray[np.float64]
 class Survey:
     """One column's cells, and what they have in common.
 
-    ``series``: one float64 a row, NaN where missing, equal exactly where the cells are equal: numbers
-    as they are, moments in their order, anything else as a position in ``words``. ``words``: the
-    distinct cells, sorted, of strings and of moments that were no datetime64; else empty. ``shape``: of
-    a tensor's cells.
+    ``series``: one float64 a row, NaN where missing, equal where the cells are equal: numbers as they
+    are, moments in microseconds since 1970, anything else as the position of its text. ``words``: the
+    distinct strings, sorted; empty for all but strings. ``shape``: of a tensor's cells.
     """
 
     name: str
@@ -67,20 +66,20 @@ def survey(name: str, cells: Cells) -> Survey:
 
 def varying_parts(seen: Survey) -> tuple[TimePart, ...]:
     """Those of month, day, weekday and hour that differ between the moments of a column."""
-    cells = objects(seen.words) if seen.words else np.unique(seen.cells[~seen.missing])
-    matrix = _read_moments(cells).rows.matrix
-    return tuple(part for part, slot in zip(DEFAULT_PARTS, matrix.T, strict=True) if len(np.unique(slot)) > 1)
+    moments = np.unique(seen.present).astype(np.int64).astype("datetime64[us]")
+    slots = parts_of(moments, DEFAULT_PARTS).T
+    return tuple(part for part, slot in zip(DEFAULT_PARTS, slots, strict=True) if len(np.unique(slot)) > 1)
 
 
-def unread_moments(words: Sequence[str]) -> list[str]:
-    """The words that are no moment to the decoder (the first few of them)."""
-    problems = _read_moments(objects(words)).problems
-    return [words[problem.row] for problem in problems if problem.row is not None]
-
-
-def _read_moments(cells: Cells) -> Decoded:
-    column = Datetime(name="moment", nullable=True, parts=DEFAULT_PARTS)
-    return decode_table(Table({"moment": cells}), Contract(columns=(column,), target=Target(name="none")))
+def read_as_moments(seen: Survey) -> Survey:
+    """A column of strings as one of moments; as it was when a single word is no moment."""
+    moments = [moment_of(word) for word in seen.words]
+    if not moments or None in moments:
+        return seen
+    ticks = np.array(moments, dtype="datetime64[us]").astype(np.int64).astype(np.float64)
+    series = np.full(len(seen.cells), np.nan)
+    series[~seen.missing] = ticks[seen.present.astype(np.int64)]
+    return replace(seen, nature="moment", series=series, words=())
 
 
 def _booleans(seen: Survey) -> Survey:
@@ -113,7 +112,9 @@ def _of_objects(seen: Survey) -> Survey:
     if kinds <= {int, float}:
         return _floats(replace(seen, cells=_floats_of(seen)))
     if all(issubclass(kind, date) for kind in kinds):
-        return replace(_by_word(seen, [cell.isoformat() for cell in cells]), nature="moment")
+        return read_as_moments(
+            replace(_by_word(seen, [cell.isoformat() for cell in cells]), nature="unreadable")
+        )
     if kinds <= {list, tuple, np.ndarray}:
         return _lists(seen, cells)
     return _unreadable(seen)
@@ -121,8 +122,7 @@ def _of_objects(seen: Survey) -> Survey:
 
 def _strings(seen: Survey, cells: Sequence[str]) -> Survey:
     found = replace(_by_word(seen, cells), nature="string")
-    dated = all(DASHED_DATE.match(word) for word in found.words)
-    return replace(found, nature="moment") if dated and not unread_moments(found.words) else found
+    return read_as_moments(found) if all(DASHED_DATE.match(word) for word in found.words) else found
 
 
 def _lists(seen: Survey, cells: Sequence[object]) -> Survey:
