@@ -125,11 +125,8 @@ def _in_time(seen: Survey) -> Survey:
     """The time column, read so that rows can be put in order by it; DA038 otherwise."""
     found = read_as_moments(seen) if seen.nature == "string" else seen
     if found.nature not in ("moment", "integer", "number"):
-        unread = (
-            [word for word in seen.words if moment_of(word) is None]
-            or list(seen.cells[~seen.missing])
-            or [None]
-        )
+        words = [word for word in seen.words if moment_of(word) is None]
+        unread: list[object] = [*words, *seen.cells[~seen.missing][:1], None]
         raise DataError(
             "DA038",
             f"time column {seen.name!r}: {shown(unread[0])} is no moment",
