@@ -160,6 +160,12 @@ def test_predictions_that_are_not_finite_have_no_score(bad: float) -> None:
     assert score("mae", np.ones(2), np.array([1.0, bad])) is None
 
 
+def test_what_does_not_fit_into_a_float_has_no_score() -> None:
+    y, predictions = np.array([1e300, -1e300]), np.zeros(2)
+    assert score("mae", y, predictions) == 1e300
+    assert [score(name, y, predictions) for name in ("rmse", "r2")] == [None, None]
+
+
 def test_the_first_maximum_is_the_predicted_class() -> None:
     tied = np.array([[0.5, 0.5], [0.5, 0.5]])
     assert score("accuracy", np.array([0, 0]), tied) == 1.0

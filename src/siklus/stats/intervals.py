@@ -50,8 +50,9 @@ def estimate(name: str, y: Truth, predictions: Floats, *, seed: int, level: floa
     value = score(name, y, predictions)
     if value is None:
         return Estimate(value=None)
-    bounds = INTERVALS[name](y, predictions, level, seed)
-    if bounds is None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        bounds = INTERVALS[name](y, predictions, level, seed)
+    if bounds is None or not np.isfinite(bounds).all():
         return Estimate(value=value)
     return Estimate(value=value, low=float(bounds[0]), high=float(bounds[1]))
 

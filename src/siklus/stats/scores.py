@@ -1,8 +1,8 @@
 """The metrics: one name, one meaning, one function each.
 
-A score that the rows do not define (one class only, no variance, a truth near 0 for MAPE, predictions
-that are not finite) is None: never NaN, never an exception. Where scikit-learn has the metric, its value is
-the same.
+A score that the rows do not define (one class only, no variance, a truth near 0 for MAPE, predictions or
+squares that are not finite) is None: never NaN, never an exception. Where scikit-learn has the metric, its
+value is the same.
 """
 
 import difflib
@@ -61,7 +61,9 @@ def score(name: str, y: Truth, predictions: Floats) -> float | None:
     """The metric ``name`` on these rows (see Metric for the shapes); None where it is undefined."""
     if not len(y) or not np.isfinite(predictions).all():
         return None
-    return METRICS[name].of(y, predictions)
+    with np.errstate(over="ignore", invalid="ignore"):
+        value = METRICS[name].of(y, predictions)
+    return value if value is not None and np.isfinite(value) else None
 
 
 def metric_named(name: str, *, task: Task, where: str) -> Metric:
