@@ -26,8 +26,8 @@ class ProjectSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Split(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[data.split]: which rows train, which choose (valid) and which judge (test).
 
-    ``by`` is read from the rest of the section when it is left out: `time` where [data] names a time
-    column, `group` where a group column is named, else `stratified` for classes and `random` for numbers.
+    ``by`` is read from the rest of the section when it is left out: `group` where a group column is named,
+    `time` where [data] names a time column, else `stratified` for classes and `random` for numbers.
     """
 
     by: Literal["random", "stratified", "time", "group"] | None = None

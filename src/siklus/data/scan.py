@@ -1,0 +1,211 @@
+"""One file as a SELECT: by its suffix, with its true column names, typed by all of its rows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from siklus.data.csv_text import broken_csv, gzip_errors, read_header
+from siklus.data.engine import Engine, identifier, quoted
+from siklus.data.refusals import refusals
+from siklus.data.unzip import unpack
+from siklus.errors import DataError
+
+# Missing, in a column whose other cells are numbers, booleans or moments. In a column of text only the
+# empty cell is: "NA" may be a country there.
+MISSING_WORDS = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?")
+
+# All rows of most files decide on the types; of a longer file this many, because DuckDB holds them in
+# memory meanwhile. A later cell of another type is an error then, never a silent change.
+SNIFFED_ROWS = 2_000_000
+
+ESTIMATE_ROWS = 20_480  # looked at once more when the query is planned
+
+GLOB_MARKS = "*?["
+
+
+@dataclass(frozen=True)
+class Scan:
+    """``select`` gives columns c0, c1 … in the file's order; ``names`` are what the file calls them."""
+
+    select: str
+    names: tuple[str, ...]
+
+
+def files_of(pattern: str, *, directory: Path) -> list[Path]:
+    """The file at this path, or those that match the glob, sorted; DA004 for none, DA005 for a directory."""
+    path = directory / pattern
+    if path.is_dir():
+        raise DataError(
+            "DA005", f"{path}: a directory", expected=f"a file, or a glob such as {pattern.rstrip('/')}/*.csv"
+        )
+    if path.exists():
+        return [path]
+    if any(mark in pattern for mark in GLOB_MARKS):
+        root = Path(path.anchor)
+        matches = sorted(match for match in root.glob(str(path.relative_to(root))) if match.is_file())
+        if matches:
+            return matches
+    raise DataError("DA004", f"{path}: no such file", expected="a path relative to the project file")
+
+
+def has_known_suffix(name: str) -> bool:
+    return _suffix(Path(name)) in {*_READERS, ".zip"}
+
+
+def scan_file(engine: Engine, path: Path) -> Scan:
+    """DA006 for a suffix that is no format, DA009 for an empty file, DA010 for a zip that cannot be used."""
+    suffix = _suffix(path)
+    if suffix == ".zip":
+        return scan_file(engine, local(engine, path))
+    shown = engine.shown(path)
+    if suffix not in _READERS:
+        raise DataError(
+            "DA006",
+            f"{shown}: unknown format {suffix!r}",
+            expected=f"{', '.join(_READERS)}, .gz or .zip of them",
+        )
+    if not path.stat().st_size:
+        raise DataError("DA009", f"{shown}: the file is empty", expected="a header and rows")
+    with refusals(engine, where=shown):
+        return _READERS[suffix](engine.connection, path, shown)
+
+
+def scan_files(engine: Engine, paths: list[Path]) -> Scan:
+    """Files one under the other, columns matched by name; a column that a file lacks is missing there."""
+    scans = [scan_file(engine, path) for path in paths]
+    if len(scans) == 1:
+        return scans[0]
+    select = " UNION ALL BY NAME ".join(
+        f"({named(scan, engine.shown(path))})" for scan, path in zip(scans, paths, strict=True)
+    )
+    names = tuple(dict.fromkeys(name for scan in scans for name in scan.names))
+    columns = ", ".join(f"{identifier(name)} AS c{i}" for i, name in enumerate(names))
+    return Scan(f"SELECT {columns} FROM ({select})", names)
+
+
+def named(scan: Scan, where: str) -> str:
+    """The scan with its true names, for a query; DA003 for names that differ by case only: SQL ignores it."""
+    folded = [name.casefold() for name in scan.names]
+    clash = [name for name in scan.names if folded.count(name.casefold()) > 1]
+    if clash:
+        raise DataError(
+            "DA003",
+            f"{where}: differ by case only: {', '.join(clash)}",
+            expected="names that SQL can tell apart",
+        )
+    columns = ", ".join(f"c{i} AS {identifier(name)}" for i, name in enumerate(scan.names))
+    return f"SELECT {columns} FROM ({scan.select})"
+
+
+def local(engine: Engine, path: Path) -> Path:
+    """The file itself, or what a zip holds, unpacked for as long as the engine is open."""
+    if _suffix(path) != ".zip":
+        return path
+    directory = engine.scratch / f"zip{len(engine.unpacked)}"
+    directory.mkdir()
+    member = unpack(path, into=directory)
+    engine.unpacked[member] = f"{path} ({member.name})"
+    return member
+
+
+def _suffix(path: Path) -> str:
+    return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
+
+
+def _scan_csv(connection: duckdb.DuckDBPyConnection, path: Path, shown: str) -> Scan:
+    delimiter = "\t" if _suffix(path) == ".tsv" else None
+    with gzip_errors(shown):
+        header = read_header(path, shown=shown, delimiter=delimiter)
+    columns = [f"c{i}" for i in range(len(header.names))]
+    dialect = (
+        f"{quoted(str(path))}, header = true, skip = 0, comment = '', strict_mode = true, "
+        f"""delim = {quoted(header.delimiter)}, quote = '"', escape = '"', """
+        f"nullstr = [{', '.join(map(quoted, MISSING_WORDS))}]"
+    )
+    types, formats = _sniffed(connection, path, shown, dialect=dialect, columns=columns)
+    texts = [c for c, kind in types.items() if kind == "VARCHAR"]
+    typed = ", ".join(f"{quoted(c)}: {quoted(kind)}" for c, kind in types.items())
+    kept = f", force_not_null = [{', '.join(map(quoted, texts))}]" if texts else ""
+    cells = ", ".join(f"nullif({c}, '') AS {c}" if c in texts else c for c in columns)
+    # All is told, yet auto_detect stays on: it is what lets DuckDB estimate the rows. Without an
+    # estimate it joins by nested loops, and an ASOF join takes minutes instead of a second.
+    told = f"columns = {{{typed}}}{kept}{formats}, auto_detect = true, sample_size = {ESTIMATE_ROWS}"
+    return Scan(f"SELECT {cells} FROM read_csv({dialect}, {told})", header.names)
+
+
+def _sniffed(
+    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, *, dialect: str, columns: list[str]
+) -> tuple[dict[str, str], str]:
+    """Each column's type, and the formats of dates that go with them."""
+    names = ", ".join(map(quoted, columns))
+    sniff = f"FROM sniff_csv({dialect}, names = [{names}], sample_size = {SNIFFED_ROWS})"
+    try:
+        found, date_format, moment_format = connection.execute(
+            f"SELECT Columns, DateFormat, TimestampFormat {sniff}"
+        ).fetchall()[0]
+    except duckdb.Error as exc:
+        # The sniffer only says that nothing fits; reading everything as text says which line does not.
+        typed = ", ".join(f"{quoted(c)}: 'VARCHAR'" for c in columns)
+        try:
+            read = f"read_csv({dialect}, auto_detect = false, columns = {{{typed}}})"
+            connection.execute(f"SELECT count(COLUMNS(*)) FROM {read}")
+        except duckdb.Error as at_line:
+            raise broken_csv(str(at_line), path=path, shown=shown) from at_line
+        raise broken_csv(str(exc), path=path, shown=shown) from exc
+    # A time of day stays the text that it was: no kind of cell is one.
+    types = {
+        c: "VARCHAR" if column["type"] == "TIME" else column["type"]
+        for c, column in zip(columns, found, strict=True)
+    }
+    formats = f", dateformat = {quoted(date_format)}" if date_format else ""
+    formats += f", timestampformat = {quoted(moment_format)}" if moment_format else ""
+    return types, formats
+
+
+def _scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str) -> Scan:
+    read = f"read_parquet({quoted(str(path))})"
+    names = [str(row[0]) for row in connection.execute(f"DESCRIBE FROM {read}").fetchall()]
+    written = {
+        row[0]
+        for row in connection.execute(f"SELECT name FROM parquet_schema({quoted(str(path))})").fetchall()
+    }
+    renamed = [name for name in names if name not in written]
+    if renamed:
+        raise DataError(
+            "DA003",
+            f"{shown}: columns that share a name became {', '.join(renamed)}",
+            expected="names that differ, not only by case",
+        )
+    return _positional(read, names)
+
+
+def _scan_json(connection: duckdb.DuckDBPyConnection, path: Path, shown: str) -> Scan:
+    form = "'auto'" if _suffix(path) == ".json" else "'newline_delimited'"
+    read = f"read_json({quoted(str(path))}, format = {form}"
+    described = connection.execute(f"DESCRIBE FROM {read}, sample_size = {SNIFFED_ROWS})").fetchall()
+    names = [str(row[0]) for row in described]
+    if names == ["json"]:
+        raise DataError(
+            "DA011",
+            f"{shown}: holds no objects",
+            expected="JSON objects, each a row, in lines or in one list",
+        )
+    typed = ", ".join(f"{quoted(name)}: {quoted(row[1])}" for name, row in zip(names, described, strict=True))
+    return _positional(f"{read}, columns = {{{typed}}})", names)
+
+
+def _positional(read: str, names: list[str]) -> Scan:
+    columns = ", ".join(f"{identifier(name)} AS c{i}" for i, name in enumerate(names))
+    return Scan(f"SELECT {columns} FROM {read}", tuple(names))
+
+
+_READERS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Path, str], Scan]] = {
+    ".csv": _scan_csv,
+    ".tsv": _scan_csv,
+    ".parquet": _scan_parquet,
+    ".json": _scan_json,
+    ".jsonl": _scan_json,
+    ".ndjson": _scan_json,
+}
