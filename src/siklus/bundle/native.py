@@ -100,5 +100,5 @@ NATIVE_READERS: Mapping[str, Callable[[Path, Task], Any]] = {
 
 
 def _unreadable(path: Path, exc: Exception, library: str) -> BundleError:
-    first = next(iter(str(exc).strip().splitlines()), type(exc).__name__)
-    return BundleError("BN007", f"{path}: {first[:200]}", expected=f"a model that {library} has written")
+    said = " ".join(str(exc).split())[:300] or type(exc).__name__
+    return BundleError("BN007", f"{path}: {said}", expected=f"a model that {library} has written")

@@ -66,7 +66,7 @@ class OnnxSession:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as exc:  # onnxruntime derives one class a status from Exception itself
             wanted = "a model that ONNX Runtime reads"
-            raise BundleError("BN007", f"{path}: {_first_line(exc)}", expected=wanted) from exc
+            raise BundleError("BN007", f"{path}: {_said(exc)}", expected=wanted) from exc
         self._task = contract.task
         self._inputs = [put.name for put in self._session.get_inputs()]
         self._output = OUTPUTS[contract.task]
@@ -142,5 +142,5 @@ def open_session(path: Path, *, manifest: Manifest, contract: Contract) -> Sessi
     return NativeSession(model, manifest=manifest, contract=contract)
 
 
-def _first_line(exc: Exception) -> str:
-    return next(iter(str(exc).strip().splitlines()), type(exc).__name__)[:200]
+def _said(exc: Exception) -> str:
+    return " ".join(str(exc).split())[:300]
