@@ -74,8 +74,8 @@ def pictures(evaluation: Evaluation, y: Truth, predictions: NDArray[Any]) -> dic
 def _png(draw: Callable[[Axes], None], *, side: float = 5.2) -> bytes:
     # Importing matplotlib writes a cache of fonts into the home directory, so it is imported at use. Only its
     # objects are used, never pyplot: that would keep every figure, and look for a display.
-    matplotlib = need("matplotlib", extra="pictures")
-    figure_of = need("matplotlib.figure", extra="pictures").Figure
+    matplotlib = need("matplotlib")
+    figure_of = need("matplotlib.figure").Figure
     file = io.BytesIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         # A class name in a script that the font lacks is drawn as boxes; the picture is still worth having.
