@@ -5,9 +5,6 @@ is only held to begin like an ISO 8601 date.
 """
 
 import math
-from collections.abc import Callable, Mapping
-
-import msgspec
 
 from siklus.contract.columns import (
     Boolean,
@@ -83,13 +80,6 @@ def to_pandera(contract: Contract) -> str:
     return _PANDERA_HEAD.format(largest=FLOAT32_MAX) + "".join(
         [*body, f"    name={contract.target.name!r},\n)\n"]
     )
-
-
-def _jsonschema_text(contract: Contract) -> str:
-    return msgspec.json.format(msgspec.json.encode(to_jsonschema(contract)), indent=2).decode() + "\n"
-
-
-EXPORTS: Mapping[str, Callable[[Contract], str]] = {"jsonschema": _jsonschema_text, "pandera": to_pandera}
 
 
 def _cell(column: Column) -> JsonSchema:
