@@ -34,6 +34,7 @@ help:
 setup: $(READY)
 
 $(READY): requirements.lock requirements-build.lock pyproject.toml
+	@echo "Setting up $(VENV) from requirements.lock: half a minute, once."
 	@test -f $@ || PYTHON="$(PYTHON)" sh .ci/make-venv $(VENV)
 	@$(PYTHON_IN_VENV) -m pip install --quiet --require-hashes --no-deps --requirement requirements-build.lock
 	@sh .ci/install $(PYTHON_IN_VENV)
