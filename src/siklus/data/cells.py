@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -152,10 +153,10 @@ def _unboxed(value: np.generic, where: str) -> object:
     return plain(value.item(), where=where)
 
 
-def _utc(value: object) -> np.datetime64:
+def _utc(value: Any) -> np.datetime64:
     if isinstance(value, datetime) and value.tzinfo:
         value = value.astimezone(UTC).replace(tzinfo=None)
-    return np.datetime64(value, "us")  # type: ignore[call-overload,no-any-return]
+    return np.datetime64(value, "us")
 
 
 def _decoded(value: bytes, where: str) -> str:
