@@ -59,7 +59,9 @@ def infer(
 
 @app.command()
 def check(
-    file: Annotated[Path | None, typer.Argument(help="A file to check instead of the project's source.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A file to check instead of the project's source.")
+    ] = None,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
@@ -73,11 +75,16 @@ def check(
         return 0 if report.passed else NO
     console = results()
     if report.problems:
-        rows = [("" if p.row is None else p.row, p.column or "", p.code, p.message, p.expected) for p in report.problems]
+        rows = [
+            ("" if p.row is None else p.row, p.column or "", p.code, p.message, p.expected)
+            for p in report.problems
+        ]
         console.print(table("", ["row", "column", "code", "what", "expected"], rows))
     if report.warnings:
         console.print(findings_table(report.warnings))
-    verdict = "keep the contract" if report.passed else f"break the contract in {report.problem_count:,} places"
+    verdict = (
+        "keep the contract" if report.passed else f"break the contract in {report.problem_count:,} places"
+    )
     console.print(f"\n{report.rows:,} rows {verdict}.", markup=False)
     return 0 if report.passed else NO
 

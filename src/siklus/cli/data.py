@@ -22,7 +22,9 @@ def data() -> None:
 @app.command()
 def checkout(
     which: Annotated[str, typer.Argument(metavar="VERSION", help="A number, a stage or `latest`.")],
-    to: Annotated[Path | None, typer.Option("--to", help="A .parquet or .csv file.", show_default=False)] = None,
+    to: Annotated[
+        Path | None, typer.Option("--to", help="A .parquet or .csv file.", show_default=False)
+    ] = None,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
@@ -30,11 +32,20 @@ def checkout(
     project_file = opened(project)
     version = resolved(project_file, registry_of(project_file), which)
     if version.data_digest is None:
-        raise DataError("DA050", f"version {version.number} names no snapshot", expected="a version that siklus train made")
+        raise DataError(
+            "DA050",
+            f"version {version.number} names no snapshot",
+            expected="a version that siklus train made",
+        )
     target = to or Path(f"{version.name}-{version.number}.parquet")
     rows = check_out(version.data_digest, project_file.paths.snapshots, to=target)
     if as_json:
-        print_json({"version": version.number, "digest": version.data_digest, "rows": rows, "file": str(target)})
+        print_json(
+            {"version": version.number, "digest": version.data_digest, "rows": rows, "file": str(target)}
+        )
     else:
-        results().print(f"{rows:,} rows of version {version.number} (snapshot {version.data_digest[:12]}) → {target}", markup=False)
+        results().print(
+            f"{rows:,} rows of version {version.number} (snapshot {version.data_digest[:12]}) → {target}",
+            markup=False,
+        )
     return 0

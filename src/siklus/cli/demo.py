@@ -40,7 +40,9 @@ START_SECONDS = 30.0
 
 @app.command()
 def demo(
-    directory: Annotated[Path, typer.Option("--dir", help="Where the project is made, and kept.")] = Path("siklus-demo"),
+    directory: Annotated[Path, typer.Option("--dir", help="Where the project is made, and kept.")] = Path(
+        "siklus-demo"
+    ),
     fast: Annotated[bool, typer.Option("--fast", help="Fewer trials: done within 45 seconds.")] = False,
     as_json: JsonFlag = False,
 ) -> int:
@@ -49,7 +51,9 @@ def demo(
     console = remarks()
     console.print(f"1. The project, with flights out of New York in 2013: {directory}/", markup=False)
     project = tuned(make_project(directory), fast=fast)
-    console.print("2. January: checked, searched, evaluated, exported with proof, gated, registered", markup=False)
+    console.print(
+        "2. January: checked, searched, evaluated, exported with proof, gated, registered", markup=False
+    )
     with TrainingProgress() as progress:
         setting = setting_of(project, now=datetime.now(UTC), trigger="siklus demo", listen=progress.trial)
         training = Training(setting, span=Span())
@@ -61,7 +65,9 @@ def demo(
         if as_json:
             print_json({"passed": False, "gates": release.gates})
         return GATE_FAILED
-    console.print("\n3. February: every flight asked over HTTP, the answers held against what happened", markup=False)
+    console.print(
+        "\n3. February: every flight asked over HTTP, the answers held against what happened", markup=False
+    )
     february = month_of(directory, FEBRUARY)
     answers, milliseconds = ask_server(project, release, february)
     error = float(np.abs(answers - february[TARGET].astype(np.float64)).mean())

@@ -68,7 +68,11 @@ def make_project(folder: Path) -> OpenProject:
 
 def month_of(folder: Path, month: int) -> Table:
     """All flights of a month, as the project's own query reads them."""
-    return open_source(Data(query=QUERY.format(month=month), target=TARGET, time=TIME), directory=folder).read().table
+    return (
+        open_source(Data(query=QUERY.format(month=month), target=TARGET, time=TIME), directory=folder)
+        .read()
+        .table
+    )
 
 
 def contract_of(january: Table) -> Contract:
@@ -76,12 +80,11 @@ def contract_of(january: Table) -> Contract:
     proposed = infer(january, target=TARGET, task="regression", time=TIME).contract
     columns = []
     for column in proposed.columns:
-        if column.name in (*JOINED, *REGISTERED):
-            column = msgspec.structs.replace(column, nullable=True)
-        if isinstance(column, Datetime):
-            # The day of the month says nothing of the next month.
-            column = msgspec.structs.replace(column, parts=("weekday", "hour"))
-        columns.append(column)
+        nullable = column.nullable or column.name in (*JOINED, *REGISTERED)
+        known = msgspec.structs.replace(column, nullable=nullable)
+        # The day of the month says nothing of the next month.
+        moment = isinstance(known, Datetime)
+        columns.append(msgspec.structs.replace(known, parts=("weekday", "hour")) if moment else known)
     return msgspec.structs.replace(proposed, columns=tuple(columns))
 
 
@@ -90,7 +93,9 @@ def unpack(target: Path) -> None:
     try:
         source = Path(str(distribution(PACKAGE).locate_file(f"{PACKAGE}/data")))
     except PackageNotFoundError as exc:
-        raise MissingExtra("XT001", f"{PACKAGE} is needed here", expected="pip install 'siklus[demo]'") from exc
+        raise MissingExtra(
+            "XT001", f"{PACKAGE} is needed here", expected="pip install 'siklus[demo]'"
+        ) from exc
     for name in FILES:
         if (target / name).exists():
             continue

@@ -1,15 +1,18 @@
 """`siklus init`"""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from siklus.cli.findings import findings_table
+from siklus.cli.options import HERE
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
-from siklus.contract.columns import kind_of, write_contract
+from siklus.contract.columns import Task, kind_of, write_contract
 from siklus.contract.infer import Inferred, infer
+from siklus.data.reading import Reading
 from siklus.data.sources import open_source
 from siklus.errors import ProjectError
 from siklus.files import write_atomic
@@ -19,45 +22,48 @@ from siklus.project.sections import Data
 
 app = command_app()
 
+CONTRACT = "contract.json"
+
 
 @app.command()
 def init(
-    directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where the project goes; here by default.")] = Path(),
+    directory: Annotated[
+        Path, typer.Argument(metavar="[DIR]", help="Where the project goes; here by default.")
+    ] = HERE,
     data: Annotated[
-        Path | None, typer.Option("--data", help="CSV, Parquet or JSON lines (also .gz, .zip).", show_default=False)
+        Path | None,
+        typer.Option("--data", help="CSV, Parquet or JSON lines (also .gz, .zip).", show_default=False),
     ] = None,
     query: Annotated[
-        str | None, typer.Option("--query", help="DuckDB SQL over files instead; paths start from DIR.", show_default=False)
+        str | None,
+        typer.Option(
+            "--query", help="DuckDB SQL over files instead; paths start from DIR.", show_default=False
+        ),
     ] = None,
     target: Annotated[str, typer.Option("--target", help="The column to predict.")] = ...,  # type: ignore[assignment]
-    time: Annotated[str | None, typer.Option("--time", help="Split by this column: the latest rows judge.")] = None,
+    time: Annotated[
+        str | None, typer.Option("--time", help="Split by this column: the latest rows judge.")
+    ] = None,
     key: Annotated[str | None, typer.Option("--key", help="The column that names a row for ever.")] = None,
     task: Annotated[
-        Literal["classification", "regression"] | None, typer.Option("--task", help="Read off the target by default.")
+        Literal["classification", "regression"] | None,
+        typer.Option("--task", help="Read off the target by default."),
     ] = None,
     drop: Annotated[str, typer.Option("--drop", help="Columns that the model must not see, by commas.")] = "",
     name: Annotated[str | None, typer.Option("--name", help="By default the folder's or the file's.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write over an existing project file and contract.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Write over an existing project file and contract.")
+    ] = False,
     as_json: JsonFlag = False,
 ) -> int:
     """Write a commented siklus.toml and a contract inferred from the data, and say what was assumed."""
-    if (data is None) == (query is None):
-        raise ProjectError("PJ009", "siklus init needs its rows from one place", expected="--data FILE or --query SQL")
-    existing = [file for file in (directory / FILE_NAME, directory / "contract.json") if file.exists()]
-    if existing and not force:
-        raise ProjectError("PJ011", f"{existing[0]} is there already", expected="another folder, or --force")
-    # Read by the absolute path: the folder, and so the relative one, need not exist yet.
-    read = {"query": query} if data is None else {"path": str(data.resolve())}
-    reading = open_source(Data(target=target, time=time, key=key, **read), directory=directory).read()
-    dropped = [column.strip() for column in drop.split(",") if column.strip()]
+    dropped = tuple(column.strip() for column in drop.split(",") if column.strip())
+    wish = Wish(data=data, query=query, target=target, time=time, key=key, task=task, drop=dropped)
+    _refuse_unclear(wish, directory, force=force)
+    reading = _read(wish, directory)
     found = infer(reading.table, target=target, task=task, time=time, key=key, drop=dropped)
-    fallback = directory.resolve().name if directory != Path() or data is None else data.name.partition(".")[0]
-    source = read if data is None else {"path": _relative(data, directory)}
-    scaffold = Scaffold(
-        name=project_name(name or fallback), task=found.task, source=source, target=target, time=time, key=key
-    )
-    write_contract(directory / "contract.json", found.contract)
-    write_atomic(directory / FILE_NAME, project_text(scaffold))
+    write_contract(directory / CONTRACT, found.contract)
+    write_atomic(directory / FILE_NAME, project_text(_scaffold(wish, directory, name=name, task=found.task)))
     if not (directory / ".gitignore").exists():
         write_atomic(directory / ".gitignore", ".siklus/\n")
     if as_json:
@@ -65,6 +71,51 @@ def init(
     else:
         _show(found, directory, rows=len(reading.table))
     return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What the command line asked for. One of ``data`` (a file) and ``query`` is given."""
+
+    data: Path | None
+    query: str | None
+    target: str
+    time: str | None
+    key: str | None
+    task: Task | None
+    drop: tuple[str, ...]
+
+
+def _refuse_unclear(wish: Wish, directory: Path, *, force: bool) -> None:
+    if (wish.data is None) == (wish.query is None):
+        wanted = "--data FILE or --query SQL"
+        raise ProjectError("PJ009", "siklus init needs its rows from one place", expected=wanted)
+    existing = [file for file in (directory / FILE_NAME, directory / CONTRACT) if file.exists()]
+    if existing and not force:
+        raise ProjectError("PJ011", f"{existing[0]} is there already", expected="another folder, or --force")
+
+
+def _read(wish: Wish, directory: Path) -> Reading:
+    # By the absolute path: the folder, and so the relative one, need not exist yet.
+    path = None if wish.data is None else str(wish.data.resolve())
+    data = Data(path=path, query=wish.query, target=wish.target, time=wish.time, key=wish.key)
+    return open_source(data, directory=directory).read()
+
+
+def _scaffold(wish: Wish, directory: Path, *, name: str | None, task: Task) -> Scaffold:
+    if wish.data is None:
+        source, fallback = {"query": wish.query or ""}, directory.resolve().name
+    else:
+        source = {"path": _relative(wish.data, directory)}
+        fallback = wish.data.name.partition(".")[0] if directory == HERE else directory.resolve().name
+    return Scaffold(
+        name=project_name(name or fallback),
+        task=task,
+        source=source,
+        target=wish.target,
+        time=wish.time,
+        key=wish.key,
+    )
 
 
 def _relative(data: Path, directory: Path) -> str:
@@ -77,7 +128,7 @@ def _relative(data: Path, directory: Path) -> str:
 def _document(found: Inferred, directory: Path, *, rows: int) -> dict[str, object]:
     return {
         "project": str(directory / FILE_NAME),
-        "contract": str(directory / "contract.json"),
+        "contract": str(directory / CONTRACT),
         "task": found.task,
         "rows": rows,
         "columns": {column.name: kind_of(column) for column in found.contract.columns},
@@ -101,6 +152,9 @@ def _show(found: Inferred, directory: Path, *, rows: int) -> None:
     console.print(table("", ["kind", "", "columns"], rows_of_kinds))
     if found.findings:
         console.print(findings_table(found.findings))
-    console.print(f"\nWritten: {directory / FILE_NAME} and {directory / 'contract.json'}. Read them, then:", markup=False)
-    where = "" if directory == Path() else f"cd {directory} && "
+    console.print(
+        f"\nWritten: {directory / FILE_NAME} and {directory / 'contract.json'}. Read them, then:",
+        markup=False,
+    )
+    where = "" if directory == HERE else f"cd {directory} && "
     console.print(f"  {where}siklus train", markup=False)

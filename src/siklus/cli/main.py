@@ -27,9 +27,13 @@ class Command:
 
 
 COMMANDS = {
-    "init": Command("siklus.cli.init", "start a project: a commented siklus.toml and a contract, from your data"),
+    "init": Command(
+        "siklus.cli.init", "start a project: a commented siklus.toml and a contract, from your data"
+    ),
     "contract": Command("siklus.cli.contract", "infer, check, diff or export what a row must be"),
-    "train": Command("siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register"),
+    "train": Command(
+        "siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register"
+    ),
     "serve": Command("siklus.cli.serve", "answer requests over HTTP with a registered version"),
     "predict": Command("siklus.cli.predict", "score a file"),
     "models": Command("siklus.cli.models", "the registered versions and their stages"),
@@ -57,10 +61,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return _run(words[0], words[1:])
 
 
-def script() -> None:
-    sys.exit(main())
-
-
 def _run(name: str, words: Sequence[str]) -> int:
     app: typer.Typer = import_module(COMMANDS[name].module).app
     try:
@@ -76,7 +76,10 @@ def _run(name: str, words: Sequence[str]) -> int:
         sys.stderr.close()
         return 0
     if code == INTERRUPTED:
-        print("\nsiklus: interrupted; what was finished is kept, the same command goes on from there", file=sys.stderr)
+        print(
+            "\nsiklus: interrupted; what was finished is kept, the same command goes on from there",
+            file=sys.stderr,
+        )
     return code or 0
 
 

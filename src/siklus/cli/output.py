@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout, all else on stderr.")]
+JsonFlag = Annotated[
+    bool, typer.Option("--json", help="Print the result as JSON on stdout, all else on stderr.")
+]
 
 WIDEST_PLAIN = 120  # columns of a table where there is no terminal to ask
 
@@ -34,7 +36,14 @@ def print_json(value: object) -> None:
 
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> RichTable:
     """A table of text; numbers are formatted by the caller, who knows their unit."""
-    made = RichTable(title=Text(title) if title else None, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    made = RichTable(
+        title=Text(title) if title else None,
+        title_justify="left",
+        title_style="bold",
+        header_style="bold",
+        box=None,
+        pad_edge=False,
+    )
     for heading in headings:
         made.add_column(heading, overflow="fold")
     for row in rows:

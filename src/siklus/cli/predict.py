@@ -24,9 +24,21 @@ ANSWER = "prediction"
 @app.command()
 def predict(
     file: Annotated[Path, typer.Argument(help="Rows to score: CSV, Parquet or JSON lines (also .gz, .zip).")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A .csv or .parquet file; CSV on stdout by default.", show_default=False)] = None,
-    which: Annotated[str | None, typer.Option("--version", help="A number, a stage or `latest`; production by default.", show_default=False)] = None,
-    bundle: Annotated[Path | None, typer.Option("--bundle", help="A bundle's folder instead.", show_default=False)] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", help="A .csv or .parquet file; CSV on stdout by default.", show_default=False
+        ),
+    ] = None,
+    which: Annotated[
+        str | None,
+        typer.Option(
+            "--version", help="A number, a stage or `latest`; production by default.", show_default=False
+        ),
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="A bundle's folder instead.", show_default=False)
+    ] = None,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
@@ -36,7 +48,9 @@ def predict(
     scored = score(table, opened_bundle)
     if out is not None:
         write_table(scored, out)
-        remarks().print(f"{len(scored):,} rows scored with version {opened_bundle.version} → {out}", markup=False)
+        remarks().print(
+            f"{len(scored):,} rows scored with version {opened_bundle.version} → {out}", markup=False
+        )
     if as_json:
         answers = {name: scored[name].tolist() for name in scored if name not in table}
         print_json({"version": opened_bundle.version, "rows": len(scored), **answers})

@@ -3,7 +3,14 @@
 import sys
 from types import TracebackType
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from siklus.cli.output import remarks
 from siklus.train.search import Trial
@@ -46,7 +53,11 @@ class TrainingProgress:
         self._console.print(f"{planned.step.name:<9} {took:>7}  {note.summary}", markup=False)
 
     def trial(self, trial: Trial, total: int) -> None:
-        self._bar.update(self._task, description="search", completed=trial.number + 1, total=total, visible=True)
+        self._bar.update(
+            self._task, description="search", completed=trial.number + 1, total=total, visible=True
+        )
         score = f"{trial.score:.5g}" if trial.score is not None else trial.why
-        line = f"  trial {trial.number + 1:>3}/{total}  {trial.candidate:<24} {score}  ({trial.seconds:.1f} s)"
+        line = (
+            f"  trial {trial.number + 1:>3}/{total}  {trial.candidate:<24} {score}  ({trial.seconds:.1f} s)"
+        )
         self._console.print(line, markup=False)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.project.file import OpenProject
+from siklus.registry.stages import Stage
 from siklus.registry.versions import LATEST, Registry, Version
 from siklus.tracking.mlflow import open_tracking
 
-SERVED = "production"
+SERVED: Stage = "production"
 
 
 def registry_of(project: OpenProject) -> Registry:

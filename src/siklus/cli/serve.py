@@ -19,13 +19,22 @@ app = command_app()
 def serve(
     project: ProjectOption = HERE,
     which: Annotated[
-        str | None, typer.Option("--version", help="A number, a stage or `latest`; production by default.", show_default=False)
+        str | None,
+        typer.Option(
+            "--version", help="A number, a stage or `latest`; production by default.", show_default=False
+        ),
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option("--bundle", help="A bundle's folder instead; no project is needed.", show_default=False)
+        Path | None,
+        typer.Option("--bundle", help="A bundle's folder instead; no project is needed.", show_default=False),
     ] = None,
-    host: Annotated[str | None, typer.Option("--host", help="Overrides [serve] host.", show_default=False)] = None,
-    port: Annotated[int | None, typer.Option("--port", help="Overrides [serve] port; 0 takes a free one.", show_default=False)] = None,
+    host: Annotated[
+        str | None, typer.Option("--host", help="Overrides [serve] host.", show_default=False)
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option("--port", help="Overrides [serve] port; 0 takes a free one.", show_default=False),
+    ] = None,
 ) -> int:
     """Answer requests over HTTP with the version in production, until stopped."""
     settings, number = Serve(), None

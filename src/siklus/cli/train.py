@@ -23,9 +23,13 @@ GATE_FAILED = 1
 @app.command()
 def train(
     project: ProjectOption = HERE,
-    plan: Annotated[bool, typer.Option("--plan", help="Show the steps, what would run and why; run nothing.")] = False,
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Show the steps, what would run and why; run nothing.")
+    ] = False,
     until: Annotated[str | None, typer.Option("--until", help="Stop after this step.")] = None,
-    first: Annotated[str | None, typer.Option("--from", help="Run this step and those after it anew.")] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="Run this step and those after it anew.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Run every step anew.")] = False,
     as_json: JsonFlag = False,
 ) -> int:
@@ -34,7 +38,9 @@ def train(
     A step whose inputs, settings and code are unchanged is not run again. Exit code 1: a gate fails.
     """
     with TrainingProgress() as progress:
-        setting = setting_of(opened(project), now=datetime.now(UTC), trigger="siklus train", listen=progress.trial)
+        setting = setting_of(
+            opened(project), now=datetime.now(UTC), trigger="siklus train", listen=progress.trial
+        )
         training = Training(setting, span=Span(first=first, until=until, force=force))
         if plan:
             _show_plan(training.planned, as_json=as_json)
@@ -53,7 +59,13 @@ def train(
 
 def show_release(release: Release, metrics: dict[str, Estimate]) -> None:
     console = results()
-    console.print(table(f"\n{release.model} on the test rows", ["metric", "value", "95 % interval"], map(_line, metrics.items())))
+    console.print(
+        table(
+            f"\n{release.model} on the test rows",
+            ["metric", "value", "95 % interval"],
+            map(_line, metrics.items()),
+        )
+    )
     if release.gates:
         console.print(table("\nGates", ["gate", "bound", "value", "", "why"], map(_gate, release.gates)))
     if release.passed:

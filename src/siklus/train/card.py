@@ -25,7 +25,8 @@ def card(setting: Setting, results: Results) -> str:
         f"- Source: {ingested.source}",
         f"- {ingested.rows:,} rows (snapshot `{ingested.digest}`), split by {parts.by}: "
         f"{len(parts.train):,} train, {len(parts.valid):,} valid, {len(parts.test):,} test.",
-        "- Columns: " + ", ".join(f"`{column.name}` ({kind_of(column)})" for column in setting.contract.columns),
+        "- Columns: "
+        + ", ".join(f"`{column.name}` ({kind_of(column)})" for column in setting.contract.columns),
         "",
         f"## Choice\n{searched.why}",
         "",
@@ -38,7 +39,10 @@ def card(setting: Setting, results: Results) -> str:
         *_importance_lines(results),
         "",
         "## Gates",
-        *([f"- {'holds' if g.passed else 'FAILS'}: {g.name} {g.bound}: {g.why}" for g in gated.gates] or ["None were set."]),
+        *(
+            [f"- {'holds' if g.passed else 'FAILS'}: {g.name} {g.bound}: {g.why}" for g in gated.gates]
+            or ["None were set."]
+        ),
         "",
         "## What is served",
         _served(exported),

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from siklus.stats.paired import paired_difference, row_losses
 from siklus.stats.scores import METRICS
 from siklus.train.search import Trial
+from siklus.train.trials import Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,23 +44,32 @@ def choose(
     never preferred for its simplicity: that it predicts nothing is no virtue.
     """
     best = leaderboard[0]
-    losses = row_losses(metric, targets, best.predictions)
+    losses = row_losses(metric, targets, _predictions(best))
     simpler = [
         trial
         for trial in leaderboard[1:]
         if complexity[trial.candidate] < complexity[best.candidate] and trial.candidate != "dummy"
     ]
     for trial in sorted(simpler, key=lambda trial: complexity[trial.candidate]):
-        difference = paired_difference(row_losses(metric, targets, trial.predictions), losses, level=1 - level)
+        difference = paired_difference(
+            row_losses(metric, targets, _predictions(trial)), losses, level=1 - level
+        )
         if difference.p > level or difference.mean <= 0:
             why = (
                 f"{trial.candidate} ({metric} {trial.score:.4g}) is simpler than {best.candidate} "
                 f"({best.score:.4g}), and not significantly worse: p = {difference.p:.3f} over {len(targets)} rows"
             )
             return Choice(trial=trial, why=why)
-    runner_up = f"; next {leaderboard[1].candidate} with {leaderboard[1].score:.4g}" if len(leaderboard) > 1 else ""
+    runner_up = (
+        f"; next {leaderboard[1].candidate} with {leaderboard[1].score:.4g}" if len(leaderboard) > 1 else ""
+    )
     return Choice(trial=best, why=f"{best.candidate} has the best {metric}, {best.score:.4g}{runner_up}")
 
 
 def _better(trial: Trial, other: Trial | None, sign: float) -> bool:
     return other is None or other.score is None or sign * (trial.score or 0.0) < sign * other.score
+
+
+def _predictions(trial: Trial) -> Floats:
+    assert trial.predictions is not None  # only judged trials are on the leaderboard
+    return trial.predictions

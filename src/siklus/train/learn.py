@@ -40,7 +40,9 @@ def ingest(setting: Setting, source: Source, draft: Path) -> str:
     gone = is_missing(reading.table[target])
     table = reading.table.take(~gone) if gone.any() else reading.table
     if not len(table):
-        raise TrainError("TN006", f"no row has a target: {target!r} is missing in all", expected="labelled rows")
+        raise TrainError(
+            "TN006", f"no row has a target: {target!r} is missing in all", expected="labelled rows"
+        )
     kept = keep(table, directory=setting.opened.paths.snapshots)
     found = Ingested(
         digest=kept.digest,
@@ -60,7 +62,9 @@ def check_contract(setting: Setting, results: Results, _: Path) -> str:
     report = check(results.table, setting.contract)
     if not report.passed:
         raise RowsRefused(report.problems, total=report.problem_count)
-    warnings = f", {len(report.warnings)} warnings (`siklus contract check` shows them)" if report.warnings else ""
+    warnings = (
+        f", {len(report.warnings)} warnings (`siklus contract check` shows them)" if report.warnings else ""
+    )
     return f"{report.rows:,} rows keep the contract{warnings}"
 
 
@@ -99,14 +103,23 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
     memory = setting.opened.paths.steps / f"trials-{prepared.name.rpartition('-')[2]}"
     with Workers(bench, jobs=settings.jobs, memory=memory) as workers:
         trials = search(
-            setting.question, held, setting.candidates, settings=settings, workers=workers, listen=setting.listen
+            setting.question,
+            held,
+            setting.candidates,
+            settings=settings,
+            workers=workers,
+            listen=setting.listen,
         )
     board = best_of_each(trials, metric=setting.metric)
     complexity = {candidate.name: candidate.complexity for candidate in setting.candidates}
-    choice = choose(board, held.targets, metric=setting.metric, complexity=complexity, level=settings.simplicity)
+    choice = choose(
+        board, held.targets, metric=setting.metric, complexity=complexity, level=settings.simplicity
+    )
     rows = np.concatenate([parts.train, parts.valid])
     chosen = choice.trial
-    model = fit(setting.question, chosen.candidate, chosen.parameters, results.matrix[rows], target[rows], root)
+    model = fit(
+        setting.question, chosen.candidate, chosen.parameters, results.matrix[rows], target[rows], root
+    )
     joblib.dump(model, draft / MODEL_FILE)
     shutil.rmtree(memory, ignore_errors=True)  # it only serves to resume a search that was interrupted
     leave(

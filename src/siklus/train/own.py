@@ -49,18 +49,26 @@ def own_source(name: str, *, root: Path) -> bytes:
     return file.read_bytes() if ":" in name and file.is_file() else b""
 
 
-def _build_own(name: str, root: Path, question: Question, _: Parameters) -> Any:
+def _build_own(name: str, root: Path, question: Question, _parameters: Parameters) -> Any:
     module_name, _, function_name = name.partition(":")
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     try:
         make = getattr(need(module_name, extra=module_name), function_name, None)
     except MissingExtra as exc:
-        raise TrainError("TN002", f"{name}: no module {module_name!r}", expected=f"{module_name}.py in {root}") from exc
+        raise TrainError(
+            "TN002", f"{name}: no module {module_name!r}", expected=f"{module_name}.py in {root}"
+        ) from exc
     if not callable(make):
-        raise TrainError("TN002", f"{name}: no function {function_name!r}", expected="a function without arguments")
+        raise TrainError(
+            "TN002", f"{name}: no function {function_name!r}", expected="a function without arguments"
+        )
     model = make()
     if not hasattr(model, "fit") or not hasattr(model, "predict_proba" if question.classify else "predict"):
         raise TrainError("TN002", f"{name}: gave {type(model).__name__}", expected="a scikit-learn estimator")
     # A pipeline prepares for itself and is given the decoded matrix; a bare estimator is prepared for.
-    return model if isinstance(model, Pipeline) else Pipeline([("prepare", dense(question.contract)), ("model", model)])
+    return (
+        model
+        if isinstance(model, Pipeline)
+        else Pipeline([("prepare", dense(question.contract)), ("model", model)])
+    )

@@ -112,7 +112,9 @@ def against_champion(setting: Setting, results: Results, bundle: Path, *, metric
     test = results.table.take(results.parts.test)
     rows = decode_table(_known_to(champion.contract, test), champion.contract).accepted()
     theirs = np.asarray(champion.predict(rows).raw, dtype=np.float64)
-    return compare(metric, results.target[results.parts.test], results.predictions, theirs, level=CHAMPION_LEVEL)
+    return compare(
+        metric, results.target[results.parts.test], results.predictions, theirs, level=CHAMPION_LEVEL
+    )
 
 
 def slices_of(setting: Setting, table: Table) -> Mapping[str, Cells]:
@@ -121,7 +123,8 @@ def slices_of(setting: Setting, table: Table) -> Mapping[str, Cells]:
     short = {
         column.name
         for column in setting.contract.columns
-        if isinstance(column, Boolean) or (isinstance(column, Category) and len(column.vocabulary) <= SLICED_WORDS)
+        if isinstance(column, Boolean)
+        or (isinstance(column, Category) and len(column.vocabulary) <= SLICED_WORDS)
     }
     return {name: table[name] for name in table if name in short | asked}
 
@@ -137,10 +140,7 @@ def slot_groups(contract: Contract) -> dict[str, list[int]]:
     return groups
 
 
-
 def _known_to(contract: Contract, table: Table) -> Table:
     """Columns that an older contract does not know are not its business."""
     known = {*contract.names, contract.target.name, *contract.ignored}
     return table.select([name for name in table if name in known])
-
-

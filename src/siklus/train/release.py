@@ -46,7 +46,9 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
         if gated.passed:
             stage: Stage = "production" if champion is None else "staging"
             defined = {name: value for name, value in _metrics(results).items() if value is not None}
-            version = registry.register(bundle, name=setting.name, run_id=run.id, metrics=defined, stage=stage)
+            version = registry.register(
+                bundle, name=setting.name, run_id=run.id, metrics=defined, stage=stage
+            )
     leave(draft, _released(results, run_id=run.id, version=version, bundle=bundle))
     if version is None:
         failed = ", ".join(gate.name for gate in gated.gates if not gate.passed)
@@ -119,7 +121,9 @@ def _reference_profile(setting: Setting, results: Results) -> Profile:
         prediction: ColumnProfile = profile_numbers(results.predictions)
     else:
         prediction = profile_words(np.argmax(results.predictions, axis=1).astype(np.float64), classes)
-    return Profile(rows=len(rows), columns=profile_of(setting.contract, results.matrix[rows]), prediction=prediction)
+    return Profile(
+        rows=len(rows), columns=profile_of(setting.contract, results.matrix[rows]), prediction=prediction
+    )
 
 
 def _evidence(results: Results) -> dict[str, object]:
@@ -137,7 +141,13 @@ def _note_run(run: Run, setting: Setting, results: Results, bundle: Path) -> Non
     ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
     state = source_state(setting.opened.paths.root)
     settings = setting.opened.settings
-    run.tags({**(state.tags if state else {}), "siklus.bundle": digest_of(bundle), "siklus.data_digest": ingested.digest})
+    run.tags(
+        {
+            **(state.tags if state else {}),
+            "siklus.bundle": digest_of(bundle),
+            "siklus.data_digest": ingested.digest,
+        }
+    )
     run.parameters(
         {
             "candidate": searched.candidate,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_table
 from siklus.data.snapshot import open_snapshot
-from siklus.data.split import Parts
+from siklus.data.split import By, Parts
 from siklus.table import Table
 from siklus.train.evaluate import Evaluation
 from siklus.train.gates import GateResult
@@ -23,7 +23,9 @@ RESULT_FILE = "result.json"
 PARTS_FILE = "parts.npz"
 MATRIX_FILE = "matrix.npy"
 TARGET_FILE = "target.npy"
-MODEL_FILE = "model.joblib"  # in this project's own working state: never in a bundle, never opened by a server
+MODEL_FILE = (
+    "model.joblib"  # in this project's own working state: never in a bundle, never opened by a server
+)
 PREDICTIONS_FILE = "predictions.npy"
 
 T = TypeVar("T")
@@ -106,7 +108,7 @@ class Results:
     @cached_property
     def parts(self) -> Parts:
         with np.load(self.directories["split"] / PARTS_FILE) as kept:
-            return Parts(by=str(kept["by"]), train=kept["train"], valid=kept["valid"], test=kept["test"])
+            return Parts(by=msgspec.convert(str(kept["by"]), type=By), train=kept["train"], valid=kept["valid"], test=kept["test"])
 
     @cached_property
     def matrix(self) -> NDArray[np.float32]:

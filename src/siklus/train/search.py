@@ -93,7 +93,9 @@ def search(
             trials.append(trial)
             listen(trial, total)
     if all(trial.score is None for trial in trials):
-        raise TrainError("TN004", f"every trial failed: {trials[0].why}", expected="rows that a model can learn from")
+        raise TrainError(
+            "TN004", f"every trial failed: {trials[0].why}", expected="rows that a model can learn from"
+        )
     return trials
 
 
@@ -126,7 +128,11 @@ def _asked(
 
 
 def _wave(
-    study: optuna.Study, asked: Sequence[tuple[optuna.Trial, Trial]], question: Question, held: Held, workers: Workers
+    study: optuna.Study,
+    asked: Sequence[tuple[optuna.Trial, Trial]],
+    question: Question,
+    held: Held,
+    workers: Workers,
 ) -> list[Trial]:
     trials = _judged(_screened(asked, question, held, workers), question, held, workers)
     for (ask, _), trial in zip(asked, trials, strict=True):

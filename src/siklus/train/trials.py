@@ -25,7 +25,8 @@ from siklus.files import write_atomic
 from siklus.train.candidates import Parameters, Question
 from siklus.train.own import find_candidate
 
-Floats = NDArray[np.floating[Any]]
+Floats = NDArray[np.float64]
+Matrix = NDArray[np.float32]
 Places = NDArray[np.int64]
 
 
@@ -97,7 +98,9 @@ class Workers:
         try:
             return list(self._pool.map(fit_job, [self._bench] * len(jobs), jobs))
         except RuntimeError as exc:  # BrokenProcessPool: a worker was killed, most likely for its memory
-            raise TrainError("TN005", f"a training process died: {exc}", expected="more memory, or fewer `jobs`") from exc
+            raise TrainError(
+                "TN005", f"a training process died: {exc}", expected="more memory, or fewer `jobs`"
+            ) from exc
 
     def __enter__(self) -> "Workers":
         return self
@@ -118,7 +121,14 @@ def fit_job(bench: Bench, job: Job) -> Outcome:
     matrix = np.load(bench.matrix, mmap_mode="r")
     target = np.load(bench.target, mmap_mode="r")
     try:
-        model = fit(job.question, job.candidate, job.parameters, matrix[job.fold.fitted], target[job.fold.fitted], bench.root)
+        model = fit(
+            job.question,
+            job.candidate,
+            job.parameters,
+            matrix[job.fold.fitted],
+            target[job.fold.fitted],
+            bench.root,
+        )
         predictions = predict(model, matrix[job.fold.held], classify=job.question.classify)
     except SiklusError:
         raise
@@ -129,7 +139,9 @@ def fit_job(bench: Bench, job: Job) -> Outcome:
     return Outcome(seconds=time.perf_counter() - started, predictions=predictions)
 
 
-def fit(question: Question, candidate: str, parameters: Parameters, rows: Floats, target: Any, root: Path) -> Any:
+def fit(
+    question: Question, candidate: str, parameters: Parameters, rows: Matrix, target: Any, root: Path
+) -> Any:
     """A fitted model of the candidate. ``rows``: float32 (n, width); ``target``: class indices or numbers, (n,)."""
     model = find_candidate(candidate, root=root).build(question, parameters)
     with warnings.catch_warnings():
@@ -138,7 +150,7 @@ def fit(question: Question, candidate: str, parameters: Parameters, rows: Floats
         return model.fit(rows, target)
 
 
-def predict(model: Any, rows: Floats, *, classify: bool) -> Floats:
+def predict(model: Any, rows: Matrix, *, classify: bool) -> Floats:
     """Probabilities (n, classes) or numbers (n,), in float64."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -147,7 +159,9 @@ def predict(model: Any, rows: Floats, *, classify: bool) -> Floats:
 
 
 def _file_of(memory: Path, job: Job) -> Path:
-    settings = msgspec.json.encode([job.candidate, job.parameters, job.question.metric, job.question.seed], order="sorted")
+    settings = msgspec.json.encode(
+        [job.candidate, job.parameters, job.question.metric, job.question.seed], order="sorted"
+    )
     digest = hashlib.sha256(settings + job.fold.fitted.tobytes() + job.fold.held.tobytes())
     return memory / f"{digest.hexdigest()}.npz"
 
