@@ -44,7 +44,7 @@ def to_onnx(model: Any, *, width: int, task: Task) -> bytes:
         raise ExportError("EX004", f"fitted on {fitted_width} columns", expected=f"{width}, as the rows have")
     if task == "classification":
         _refuse_other_classes(model)
-    graph = Graph(width=width)
+    graph = Graph(shape=[width])
     return graph.finished(_add_estimator(graph, model, graph.rows, task=task), task=task)
 
 

@@ -1,6 +1,5 @@
 """The certificate that a graph answers as the model that it was written from."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -8,7 +7,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from siklus.bundle.session import OUTPUTS, ROWS_INPUT
+from siklus.bundle.session import OUTPUTS
 from siklus.contract.columns import Task
 from siklus.errors import ExportError
 
@@ -46,7 +45,9 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
 def certify(
     graph: bytes, rows: FloatRows, reference: Floats, *, task: Task, tolerance: float = TOLERANCE
 ) -> Parity:
-    """Run the graph on decoded rows and compare with ``reference``, the model's own answers for them:
+    """Run the graph on rows and compare with ``reference``, the model's own answers for them.
+
+    ``rows``: decoded rows (N, width), or whatever batch the graph's one input takes. ``reference``:
     probabilities of shape (N, classes), or values of shape (N,).
 
     ExportError EX005 when ONNX Runtime does not take the graph, EX006 when its answers have another
@@ -86,25 +87,21 @@ def _per_spread(differences: Floats, wanted: Floats) -> Floats:
 
 def _answers(graph: bytes, rows: FloatRows, *, task: Task) -> Floats:
     """Float64, shape (N, classes) or (N, 1)."""
-    run = _runner(graph)
+    session = _session(graph)
+    (entry,) = session.get_inputs()
     matrix = np.ascontiguousarray(rows, dtype=np.float32)
     batches = [matrix[at : at + BATCH_ROWS] for at in range(0, max(len(matrix), 1), BATCH_ROWS)]
-    return np.concatenate([run(batch, OUTPUTS[task]) for batch in batches]).astype(np.float64)
+    answers = [session.run([OUTPUTS[task]], {entry.name: batch})[0] for batch in batches]
+    return np.concatenate(answers).astype(np.float64)
 
 
-def _runner(graph: bytes) -> Callable[[FloatRows, str], Floats]:
+def _session(graph: bytes) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        session = ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as exc:  # onnxruntime's own tree derives from Exception, one class a status
         why = str(exc).strip().splitlines()[0][:200]
         raise ExportError("EX005", why, expected="a graph that ONNX Runtime takes") from exc
-
-    def run(batch: FloatRows, output: str) -> Floats:
-        (answer,) = session.run([output], {ROWS_INPUT: batch})
-        return np.asarray(answer)
-
-    return run

@@ -98,12 +98,13 @@ class _TorchPerceptron(BaseEstimator):  # type: ignore[misc] # scikit-learn ship
         scaled: Floats = (X - self.mean_) / self.scale_
         return scaled.astype(np.float32)
 
-    def _sums(self, X: Any) -> NDArray[np.float32]:
+    def _sums(self, X: Any) -> NDArray[np.float64]:
         """The last layer's sums, shape (rows, outputs)."""
         check_is_fitted(self, "coefs_")
-        value = self._scaled(validate_data(self, X, dtype=np.float64, reset=False))
+        # float64, so that a row's answer does not depend on the rows beside it, as float32 products do.
+        value = self._scaled(validate_data(self, X, dtype=np.float64, reset=False)).astype(np.float64)
         for i, (weights, offsets) in enumerate(zip(self.coefs_, self.intercepts_, strict=True)):
-            value = (np.maximum(value, 0) if i else value) @ weights + offsets
+            value = (np.maximum(value, 0) if i else value) @ weights.astype(np.float64) + offsets
         return value
 
 
@@ -121,11 +122,12 @@ class TorchClassifier(ClassifierMixin, _TorchPerceptron):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Floats:
         """Shape (rows, classes), in the order of ``classes_``."""
-        probabilities: Floats = softmax(self._sums(X).astype(np.float64), axis=1)
+        probabilities: Floats = softmax(self._sums(X), axis=1)
         return probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
-        chosen: NDArray[Any] = self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        chosen: NDArray[Any] = self.classes_[best]
         return chosen
 
 
@@ -143,7 +145,7 @@ class TorchRegressor(RegressorMixin, _TorchPerceptron):  # type: ignore[misc]
 
     def predict(self, X: Any) -> NDArray[np.float64]:
         """Shape (rows,)."""
-        return self._sums(X)[:, 0].astype(np.float64) * self.target_scale_ + self.target_mean_
+        return self._sums(X)[:, 0] * self.target_scale_ + self.target_mean_
 
 
 def _network(torch: Any, widths: Sequence[int]) -> Any:

@@ -39,10 +39,14 @@ class Matrix:
 
 
 class Graph:
-    """Nodes and constants, in the order in which they are computed."""
+    """Nodes and constants, in the order in which they are computed.
 
-    def __init__(self, *, width: int) -> None:
-        self.width = width
+    ``entry``: the one input, float32 of shape (N, *shape); shape is (width,) for decoded rows.
+    """
+
+    def __init__(self, *, shape: Sequence[int], entry: str = ROWS_INPUT) -> None:
+        self._shape = tuple(shape)
+        self._entry = entry
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._narrow: dict[str, str] = {}  # a matrix that holds float32 values → those values
@@ -50,7 +54,7 @@ class Graph:
     @cached_property
     def rows(self) -> Matrix:
         """The decoded rows, as they came."""
-        return self.widened(ROWS_INPUT, self.width)
+        return self.widened(self._entry, self._shape[0])
 
     def node(
         self,
@@ -130,7 +134,9 @@ class Graph:
         (entry,) = part.graph.input
         door = onnx.NodeProto(op_type="Identity", name=entry.name, input=[given], output=[entry.name])
         self._nodes.append(door)
-        self._nodes.extend(part.graph.node)
+        for node in part.graph.node:
+            del node.metadata_props[:]  # exporters leave stack traces there, with paths of this machine
+            self._nodes.append(node)
         self._constants.extend(part.graph.initializer)
         return [output.name for output in part.graph.output]
 
@@ -142,7 +148,7 @@ class Graph:
         graph = helper.make_graph(
             [*self._nodes, last],
             "siklus",
-            [helper.make_tensor_value_info(ROWS_INPUT, TensorProto.FLOAT, ["N", self.width])],
+            [helper.make_tensor_value_info(self._entry, TensorProto.FLOAT, ["N", *self._shape])],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, ["N", answer.width])],
             self._constants,
         )

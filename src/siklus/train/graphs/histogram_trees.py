@@ -1,10 +1,12 @@
 """scikit-learn's HistGradientBoosting models as trees: their missing values and categories included.
 
 Inside, a column that was named categorical comes first and holds the rank of its value among those
-seen in training. The graph has no such step: places and sets are put back to the decoded rows here.
+seen in training; a value that was not seen follows the missing ones. The graph has no ranks: places
+and sets are put back to the decoded rows here.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ LINK_OF_LOSS = {
     "gamma": "log",
     "poisson": "log",
 }
+WIDEST_GAPS = 1024  # from the lowest to the highest category; a column has 255 at most
 
 
 def histogram_classifier(graph: Graph, model: Any, rows: Matrix) -> Matrix:
@@ -42,9 +45,9 @@ def _raw_sums(graph: Graph, model: Any, rows: Matrix) -> Matrix:
         for iteration in model._predictors  # noqa: SLF001 - scikit-learn shows its trees nowhere else
         for output, predictor in enumerate(iteration)
     ]
-    base = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)  # noqa: SLF001
-    sums = add_trees(graph, rows, trees, outputs=len(base))
-    return graph.scaled(sums, by=[1.0], plus=base)
+    base = np.asarray(model._baseline_prediction, dtype=np.float64).reshape(-1)  # noqa: SLF001 - as above
+    known = _unknown_as_missing(graph, rows, places, words) if words else rows
+    return graph.scaled(add_trees(graph, known, trees, outputs=len(base)), by=[1.0], plus=base)
 
 
 def _places(model: Any) -> NDArray[np.int64]:
@@ -55,21 +58,52 @@ def _places(model: Any) -> NDArray[np.int64]:
     return np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~chosen)])
 
 
-def _words(model: Any) -> Mapping[int, Floats]:
-    """Column inside the model → the values that its ranks stand for, the missing one left out."""
+@dataclass(frozen=True)
+class _Words:
+    """``seen``: the values that a column's ranks stand for. ``low`` and ``high``: beyond them every value
+    reads as missing in the graph. ``gaps``: values between them that were not seen; None when they
+    cannot be listed, and then ``low`` and ``high`` are infinite."""
+
+    seen: Floats
+    low: float
+    high: float
+    gaps: Floats | None
+
+
+def _words(model: Any) -> Mapping[int, _Words]:
+    """By the column inside the model."""
     if model.is_categorical_ is None:
         return {}
-    encoder = model._preprocessor.named_transformers_["encoder"]  # noqa: SLF001
-    found = {}
-    for column, words in enumerate(encoder.categories_):
-        if words.dtype.kind not in "iuf":
-            what = f"HistGradientBoosting with categories of type {words.dtype}"
-            raise ExportError("EX001", what, expected="numbers: indices of a vocabulary")
-        found[column] = words[~np.isnan(words)].astype(np.float64)
-    return found
+    encoder = model._preprocessor.named_transformers_["encoder"]  # noqa: SLF001 - as above
+    return {column: _words_of(values) for column, values in enumerate(encoder.categories_)}
 
 
-def _tree(predictor: Any, places: NDArray[np.int64], words: Mapping[int, Floats], *, output: int) -> Tree:
+def _words_of(values: NDArray[Any]) -> _Words:
+    if values.dtype.kind not in "iuf":
+        what = f"HistGradientBoosting with categories of type {values.dtype}"
+        raise ExportError("EX001", what, expected="numbers: indices of a vocabulary")
+    seen = values[~np.isnan(values)].astype(np.float64)
+    if not len(seen):
+        return _Words(seen, np.inf, -np.inf, seen)
+    whole = bool(np.all(seen == np.floor(seen)))
+    if not whole or seen[-1] - seen[0] > WIDEST_GAPS:
+        return _Words(seen, -np.inf, np.inf, None)
+    return _Words(seen, seen[0], seen[-1], np.setdiff1d(np.arange(seen[0], seen[-1]), seen))
+
+
+def _unknown_as_missing(
+    graph: Graph, rows: Matrix, places: NDArray[np.int64], words: Mapping[int, _Words]
+) -> Matrix:
+    low, high = np.full(rows.width, -np.inf), np.full(rows.width, np.inf)
+    for column, found in words.items():
+        low[places[column]], high[places[column]] = found.low, found.high
+    above = graph.node("GreaterOrEqual", [rows.name, graph.row(low)])
+    below = graph.node("LessOrEqual", [rows.name, graph.row(high)])
+    inside = graph.node("And", [above, below])
+    return Matrix(graph.node("Where", [inside, rows.name, graph.row([np.nan])]), rows.width)
+
+
+def _tree(predictor: Any, places: NDArray[np.int64], words: Mapping[int, _Words], *, output: int) -> Tree:
     nodes = predictor.nodes
     leaf = nodes["is_leaf"].astype(bool)
     left, right = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
@@ -77,15 +111,11 @@ def _tree(predictor: Any, places: NDArray[np.int64], words: Mapping[int, Floats]
     members = {}
     for node in np.flatnonzero(nodes["is_categorical"].astype(bool) & ~leaf).tolist():
         ranks = _set_bits(predictor.raw_left_cat_bitsets[nodes["bitset_idx"][node]])
-        seen = words[int(nodes["feature_idx"][node])]
-        goes_left = np.isin(np.arange(len(seen)), ranks)
-        # A value that was not seen in training follows the missing ones. So the set holds the values that go
-        # the other way, and whatever is not in it, NaN included, goes where the missing ones do.
-        if missing_left[node]:
+        found = words[int(nodes["feature_idx"][node])]
+        members[node], sides_change = _shorter_side(found, ranks, missing_left=bool(missing_left[node]))
+        if sides_change:
             left[node], right[node] = right[node], left[node]
-            missing_left[node] = False
-            goes_left = ~goes_left
-        members[node] = seen[goes_left]
+            missing_left[node] = not missing_left[node]
     return Tree(
         feature=places[np.where(leaf, 0, nodes["feature_idx"])],
         threshold=nodes["num_threshold"].astype(np.float64),
@@ -96,6 +126,24 @@ def _tree(predictor: Any, places: NDArray[np.int64], words: Mapping[int, Floats]
         members=members,
         output=output,
     )
+
+
+def _shorter_side(words: _Words, ranks: NDArray[np.int64], *, missing_left: bool) -> tuple[Floats, bool]:
+    """The set to test for, and whether its members go right.
+
+    The shorter one, because the runtime looks a large set through value by value.
+    What was not seen goes where the missing ones go. So a gap is a member of that side; where gaps
+    cannot be listed, the set is the other side's, and whatever is not in it goes the right way.
+    """
+    goes_left = np.isin(np.arange(len(words.seen)), ranks)
+    to_left, to_right = words.seen[goes_left], words.seen[~goes_left]
+    if words.gaps is None:
+        return (to_right, True) if missing_left else (to_left, False)
+    if missing_left:
+        to_left = np.concatenate([to_left, words.gaps])
+    else:
+        to_right = np.concatenate([to_right, words.gaps])
+    return (to_left, False) if len(to_left) <= len(to_right) else (to_right, True)
 
 
 def _set_bits(words: NDArray[np.uint32]) -> NDArray[np.int64]:
