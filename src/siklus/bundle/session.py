@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
 from siklus.bundle.frame import frame_of
 from siklus.bundle.manifest import Manifest
 from siklus.bundle.native import NATIVE_READERS
+from siklus.bundle.runtime import onnx_runtime
 from siklus.contract.columns import Contract, Task, Tensor, Text
 from siklus.contract.decode import Rows
 from siklus.errors import BundleError
@@ -55,6 +55,7 @@ class OnnxSession:
     """One thread: a row costs microseconds, and the server's workers are the parallelism."""
 
     def __init__(self, path: Path, *, contract: Contract) -> None:
+        ort = onnx_runtime()
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
 
+from siklus.bundle.runtime import onnx_runtime
 from siklus.bundle.session import OUTPUTS
 from siklus.contract.columns import Task
 from siklus.errors import ExportError
@@ -95,7 +95,8 @@ def _answers(graph: bytes, rows: FloatRows, *, task: Task) -> Floats:
     return np.concatenate(answers).astype(np.float64)
 
 
-def _session(graph: bytes) -> ort.InferenceSession:
+def _session(graph: bytes) -> Any:
+    ort = onnx_runtime()
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
