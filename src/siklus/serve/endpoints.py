@@ -28,7 +28,8 @@ INLINE_BODY_BYTES = (
 SCORING_THREADS = 4  # at once; beyond the cores another one only adds memory
 
 # The page brings all it needs, and may fetch from this server only.
-PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:"
+INLINE = "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+PAGE_POLICY = f"default-src 'none'; connect-src 'self'; img-src data:; {INLINE}"
 
 Answer: TypeAlias = Callable[..., tuple[Scored, bytes]]
 

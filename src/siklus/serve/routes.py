@@ -1,15 +1,13 @@
 """Routes: which call answers what, and how /openapi.json describes it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from siklus.serve.endpoints import Endpoints
-
-Responses: TypeAlias = Mapping[int, Mapping[str, Any]]
 
 
 def answer(component: str, description: str) -> dict[str, Any]:
@@ -42,93 +40,16 @@ REFUSED = {
 class Call:
     """One method on one path. The handler's docstring is its description."""
 
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST"] = "GET"
     path: str
     handler: Callable[..., Any]
-    group: str
     summary: str
-    responses: Responses = field(default_factory=dict)
+    responses: Mapping[int, Mapping[str, Any]]
 
 
 def calls(endpoints: Endpoints) -> list[Call]:
     """Every call that the server answers: there is no other list of them."""
-    return [
-        Call(
-            method="POST",
-            path="/predict",
-            handler=endpoints.predict,
-            group="predict",
-            summary="Score one row",
-            responses={200: answer("PredictAnswer", "The prediction"), **REFUSED},
-        ),
-        Call(
-            method="POST",
-            path="/predict/batch",
-            handler=endpoints.predict_batch,
-            group="predict",
-            summary="Score many rows",
-            responses={200: answer("BatchAnswer", "One prediction a row, in the rows' order"), **REFUSED},
-        ),
-        Call(
-            method="GET",
-            path="/health",
-            handler=endpoints.health,
-            group="state",
-            summary="What answers here",
-            responses={
-                200: answer("Health", "A model is loaded"),
-                503: answer("Health", "No model is loaded"),
-            },
-        ),
-        Call(
-            method="GET",
-            path="/live",
-            handler=endpoints.live,
-            group="state",
-            summary="Is the process alive",
-            responses={200: answer("State", "It is")},
-        ),
-        Call(
-            method="GET",
-            path="/ready",
-            handler=endpoints.ready,
-            group="state",
-            summary="May it be sent requests",
-            responses={200: answer("State", "It may"), **NOT_LOADED},
-        ),
-        Call(
-            method="GET",
-            path="/metrics",
-            handler=endpoints.metrics,
-            group="state",
-            summary="Counters for Prometheus",
-            responses={200: text("text/plain", "Prometheus' text format, or OpenMetrics where asked for")},
-        ),
-        Call(
-            method="GET",
-            path="/docs",
-            handler=endpoints.docs,
-            group="description",
-            summary="This description, to read and to try",
-            responses={200: text("text/html", "A page that needs no other server")},
-        ),
-        Call(
-            method="GET",
-            path="/openapi.json",
-            handler=endpoints.openapi,
-            group="description",
-            summary="This description, for programs",
-            responses={200: {"description": "OpenAPI 3.1"}, **NOT_LOADED},
-        ),
-        Call(
-            method="GET",
-            path="/",
-            handler=endpoints.root,
-            group="description",
-            summary="Points to /docs",
-            responses={307: {"description": "To /docs"}},
-        ),
-    ]
+    return [*_scoring(endpoints), *_state(endpoints), *_description(endpoints)]
 
 
 def router_of(endpoints: Endpoints) -> APIRouter:
@@ -138,7 +59,6 @@ def router_of(endpoints: Endpoints) -> APIRouter:
             call.path,
             call.handler,
             methods=[call.method],
-            tags=[call.group],
             summary=call.summary,
             responses={status: dict(response) for status, response in call.responses.items()},
             response_class=Response,
@@ -146,3 +66,77 @@ def router_of(endpoints: Endpoints) -> APIRouter:
             status_code=min(call.responses),
         )
     return router
+
+
+def _scoring(endpoints: Endpoints) -> list[Call]:
+    return [
+        Call(
+            method="POST",
+            path="/predict",
+            handler=endpoints.predict,
+            summary="Score one row",
+            responses={200: answer("PredictAnswer", "The prediction"), **REFUSED},
+        ),
+        Call(
+            method="POST",
+            path="/predict/batch",
+            handler=endpoints.predict_batch,
+            summary="Score many rows",
+            responses={200: answer("BatchAnswer", "One prediction a row, in the rows' order"), **REFUSED},
+        ),
+    ]
+
+
+def _state(endpoints: Endpoints) -> list[Call]:
+    return [
+        Call(
+            path="/health",
+            handler=endpoints.health,
+            summary="What answers here",
+            responses={
+                200: answer("Health", "A model is loaded"),
+                503: answer("Health", "No model is loaded"),
+            },
+        ),
+        Call(
+            path="/live",
+            handler=endpoints.live,
+            summary="Is the process alive",
+            responses={200: answer("Liveness", "It is")},
+        ),
+        Call(
+            path="/ready",
+            handler=endpoints.ready,
+            summary="May it be sent requests",
+            responses={200: answer("Liveness", "It may"), **NOT_LOADED},
+        ),
+        Call(
+            path="/metrics",
+            handler=endpoints.metrics,
+            summary="Counters for Prometheus",
+            responses={200: text("text/plain", "Prometheus' text format, or OpenMetrics where asked for")},
+        ),
+    ]
+
+
+def _description(endpoints: Endpoints) -> list[Call]:
+    return [
+        Call(
+            path="/docs",
+            handler=endpoints.docs,
+            summary="This description, to read and to try",
+            responses={200: text("text/html", "A page that needs no other server")},
+        ),
+        Call(
+            path="/openapi.json",
+            handler=endpoints.openapi,
+            summary="This description, for programs",
+            responses={200: {"description": "OpenAPI 3.1"}, **NOT_LOADED},
+        ),
+        Call(
+            path="/",
+            handler=endpoints.root,
+            summary="Points to /docs",
+            responses={307: {"description": "To /docs"}},
+        ),
+    ]

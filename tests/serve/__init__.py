@@ -1,0 +1,1 @@
+"""The server: started as a process, and asked over HTTP."""

@@ -1,0 +1,120 @@
+"""Metrics: they count what happened, and no request makes a new series."""
+
+import random
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from siklus.bundle.read import open_bundle
+from siklus.serve.app import create_app
+from tests.serve.bundles import ODD_ROW, regressor
+from tests.serve.servers import Server, ask, loaded
+
+
+def grown(server: Server, before: dict[str, float], name: str) -> float:
+    after = server.series()
+    assert name in after, sorted(after)
+    return after[name] - before[name]
+
+
+def predictions(endpoint: str, status: str, version: str = "7") -> str:
+    return f'ml_predictions_total{{endpoint="{endpoint}",status="{status}",version="{version}"}}'
+
+
+def test_every_series_is_there_before_the_first_request(bundles: Path) -> None:
+    path = regressor(bundles / "fresh", reference=[1.0] * 50 + [2.0] * 50)
+    app = loaded(create_app(lambda: open_bundle(path, version="3")))
+    [response] = ask(app, ("GET", "/metrics", None))
+    assert response.headers["content-type"].startswith("text/plain; version=")
+    for endpoint in ("/predict", "/predict/batch"):
+        for status in ("success", "refused", "error"):
+            assert f"{predictions(endpoint, status, '3')} 0.0" in response.text
+        assert (
+            f'ml_prediction_latency_seconds_count{{endpoint="{endpoint}",version="3"}} 0.0' in response.text
+        )
+    assert 'ml_model_info{name="minutes",task="regression",version="3"} 1.0' in response.text
+    assert "process_cpu_seconds_total" in response.text
+    assert "process_resident_memory_bytes" in response.text
+
+
+def test_answered_rows_and_refused_requests_are_counted(irises: Server) -> None:
+    before = irises.series()
+    irises.predict(ODD_ROW)
+    irises.predict(ODD_ROW)
+    irises.batch([ODD_ROW] * 5)
+    irises.client.post("/predict", content=b"{")
+    irises.client.post("/predict", json={"features": []})
+    irises.client.post("/predict/batch", json={"instances": [[], []]})
+    assert grown(irises, before, predictions("/predict", "success")) == 2
+    assert grown(irises, before, predictions("/predict", "refused")) == 2
+    assert grown(irises, before, predictions("/predict/batch", "success")) == 5
+    assert grown(irises, before, predictions("/predict/batch", "refused")) == 1
+    assert grown(irises, before, predictions("/predict", "error")) == 0
+
+
+def test_latency_counts_answered_requests(irises: Server) -> None:
+    before = irises.series()
+    told = irises.predict(ODD_ROW)["latency_ms"] / 1000
+    irises.batch([ODD_ROW] * 5)
+    name = 'ml_prediction_latency_seconds_%s{endpoint="%s",version="7"}'
+    assert grown(irises, before, name % ("count", "/predict")) == 1
+    assert grown(irises, before, name % ("count", "/predict/batch")) == 1
+    assert grown(irises, before, name % ("sum", "/predict")) == pytest.approx(told, rel=0.9)
+    bucket = 'ml_prediction_latency_seconds_bucket{endpoint="/predict",le="0.0001",version="7"}'
+    assert bucket in before, "the shortest bucket is a tenth of a millisecond"
+
+
+def test_predicted_classes_are_counted(irises: Server) -> None:
+    before = irises.series()
+    answers = [
+        irises.predict(ODD_ROW)["prediction"],
+        *irises.batch([ODD_ROW, {**ODD_ROW, "count": 5}])["predictions"],
+    ]
+    for label in ("setosa", "versicolor", "virginica"):
+        name = f'ml_prediction_distribution_total{{prediction_class="{label}",version="7"}}'
+        assert grown(irises, before, name) == answers.count(label)
+
+
+def test_predicted_numbers_are_counted_in_the_bins_of_the_reference(bundles: Path) -> None:
+    """A reference of 1 and 2 alone has bins up to 1, between them, 2 itself, and above."""
+    path = regressor(bundles / "two values", reference=[1.0] * 50 + [2.0] * 50)
+    app = loaded(create_app(lambda: open_bundle(path, version="3")))
+    instances = [[0, 0], [0, 1], [0, 4], [0, 4], [0, 9]]
+    [answer, page] = ask(app, ("POST", "/predict/batch", {"instances": instances}), ("GET", "/metrics", None))
+    assert answer.json()["predictions"] == [0, 1, 2, 2, 3]
+    bins = re.findall(
+        r'^ml_prediction_distribution_total\{bin="(.*)",version="3"\} (.*)$', page.text, re.MULTILINE
+    )
+    counts = {name: float(count) for name, count in bins}
+    assert sum(counts.values()) == 5
+    assert [count for name, count in counts.items() if name.endswith(", 2.0]")] == [2]
+    assert (counts["(2.0, inf]"], counts["(-inf, 0.99999994]"] + counts.get("(0.99999994, 1.0]", 0)) == (1, 2)
+
+
+def test_unseen_words_are_counted_by_column(irises: Server) -> None:
+    before = irises.series()
+    irises.batch([{**ODD_ROW, "origin": word} for word in ("JFK", "ORD", "", "x" * 500)])
+    assert grown(irises, before, 'ml_unseen_category_total{feature="origin",version="7"}') == 3
+    assert grown(irises, before, 'ml_unseen_category_total{feature="grade",version="7"}') == 0
+
+
+def test_no_request_makes_a_series(irises: Server) -> None:
+    chance = random.Random(0)
+    before = set(irises.series())
+    for _ in range(50):
+        name = "".join(chance.choices(string.ascii_letters, k=8))
+        irises.client.get(f"/{name}")
+        irises.client.request("PUT", f"/predict?{name}={name}")
+        irises.client.post("/predict", json={"features": {name: name}}, headers={name: name, "Host": name})
+        irises.client.post("/predict", json={"features": {**ODD_ROW, "origin": name}})
+    assert set(irises.series()) == before
+
+
+def test_a_scraper_that_asks_for_openmetrics_gets_it(irises: Server) -> None:
+    response = irises.client.get(
+        "/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}
+    )
+    assert response.headers["content-type"].startswith("application/openmetrics-text")
+    assert response.text.endswith("# EOF\n")
