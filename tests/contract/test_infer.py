@@ -1,6 +1,5 @@
 """Promises of inference: which contract is proposed for which table, and what is refused outright."""
 
-import time
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -245,19 +244,3 @@ def test_what_is_dropped_may_be_as_bad_as_it_likes() -> None:
 def test_the_same_table_gives_the_same_answer() -> None:
     table = with_cells(OTHER * 3)
     assert infer(table, target="y") == infer(table, target="y")
-
-
-@pytest.mark.slow
-def test_a_table_of_the_size_of_the_flights_is_inferred_in_five_seconds() -> None:
-    rng = np.random.default_rng(0)
-    rows = 330_000
-    words = np.array([f"N{i:05}" for i in range(4000)], dtype=object)
-    table = Table(
-        {f"n{i}": rng.normal(size=rows) for i in range(15)}
-        | {f"i{i}": rng.integers(0, 1000, rows) for i in range(4)}
-        | {f"c{i}": words[rng.integers(0, 4000, rows)] for i in range(5)}
-        | {"y": rng.normal(size=rows)}
-    )
-    started = time.perf_counter()
-    infer(table, target="y")
-    assert time.perf_counter() - started < 5

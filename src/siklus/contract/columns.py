@@ -102,7 +102,7 @@ class Contract(
     """Columns in their order, the target, and the columns that a table may have but a row does not.
 
     ``ignored`` names what the source has and the model must not see (the row key, a leak): such a
-    column is allowed in a training table, anything else unknown is an error.
+    column is allowed in a table and in a named row, anything else unknown is an error.
     """
 
     format: int = FORMAT

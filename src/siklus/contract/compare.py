@@ -42,7 +42,8 @@ RULES: Mapping[str, Rule] = {
     "column-renamed": Rule("breaking", "One column gone, and one of the very same description there."),
     "default-changed": Rule("compatible", "What a left-out cell reads as."),
     "description-changed": Rule("compatible", "Words about the column."),
-    "ignored-changed": Rule("compatible", "Which further columns a training table may have."),
+    "ignored-added": Rule("compatible", "A further column that a row may have and nobody looks at."),
+    "ignored-removed": Rule("breaking", "A named row that still has the ignored column is refused."),
     "kind-changed": Rule("breaking", "Another kind of cell (but for integer to number)."),
     "kind-widened": Rule("compatible", "An integer column takes any number."),
     "no-longer-nullable": Rule("breaking", "A missing cell is refused."),
@@ -142,9 +143,10 @@ def _whole_changes(old: Contract, new: Contract) -> Iterator[Change]:
     elif old.target.classes != new.target.classes:
         message = f"{list(old.target.classes or ())} is now {list(new.target.classes or ())}"
         yield _change("classes-changed", new.target.name, message)
-    if set(old.ignored) != set(new.ignored):
-        differ = sorted(set(old.ignored) ^ set(new.ignored))
-        yield _change("ignored-changed", None, f"differs in {', '.join(differ)}")
+    for name in sorted(set(new.ignored) - {*old.ignored, *old.names}):
+        yield _change("ignored-added", name, "may be there, ignored")
+    for name in sorted(set(old.ignored) - {*new.ignored, *new.names}):
+        yield _change("ignored-removed", name, "is no longer ignored")
 
 
 def _changes_of(old: Column, new: Column) -> Iterator[Change]:

@@ -125,13 +125,17 @@ def decode_records(instances: Sequence[object], contract: Contract) -> Decoded:
     """Decode JSON instances: objects by column name, or lists in the contract's order, mixed at will.
 
     Here only null is missing: a NaN or an infinity (which is no JSON, but some encoders write it) is refused.
+    An object may have what the contract ignores, so that a row can be sent as its source has it.
     """
     problems = Problems()
     columns: dict[str, list[object]] = {name: [] for name in contract.names}
     defaults = [(column.name, _default_of(column), column.optional) for column in contract.columns]
+    allowed = {*contract.names, *contract.ignored}
     for i, instance in enumerate(instances):
         if isinstance(instance, dict):
             _named_row(instance, i, defaults, columns, problems)
+            for key in instance.keys() - allowed:
+                problems.add_unknown(str(key), row=i, known=contract.names)
         elif isinstance(instance, list | tuple) and len(instance) == len(columns):
             for cells, cell in zip(columns.values(), instance, strict=True):
                 cells.append(cell)
@@ -186,21 +190,15 @@ def _named_row(
     columns: dict[str, list[object]],
     problems: Problems,
 ) -> None:
-    present = 0
     for name, default, optional in defaults:
         if name in row:
             columns[name].append(row[name])
-            present += 1
             continue
         columns[name].append(default)
         if not optional:
             problems.hollow.add(i)
             expected = f"a value for {name!r}"
             problems.add("RW002", "the column is missing", expected=expected, column=name, row=i)
-    if present < len(row):
-        for key in row:
-            if key not in columns:
-                problems.add_unknown(str(key), row=i, known=list(columns))
 
 
 def _refuse_row(instance: object, i: int, contract: Contract, problems: Problems) -> None:

@@ -34,10 +34,11 @@ def to_jsonschema(contract: Contract) -> JsonSchema:
     Nothing is referred to, so each part can be put into another document (OpenAPI) as it is.
     """
     properties = {column.name: column_jsonschema(column) for column in contract.columns}
+    ignored = {name: {"description": "allowed, and not looked at"} for name in contract.ignored}
     by_name = {
         "title": "by name",
         "type": "object",
-        "properties": properties,
+        "properties": {**properties, **ignored},
         "required": [column.name for column in contract.columns if not column.optional],
         "additionalProperties": False,
     }

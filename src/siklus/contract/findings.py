@@ -28,7 +28,7 @@ class FindingKind:
 FINDINGS: Mapping[str, FindingKind] = {
     "all-missing": FindingKind("warn", "Not one cell has a value. The column is ignored."),
     "assumed-task": FindingKind("info", "The task was not given and was read off the target's values."),
-    "constant": FindingKind("info", "Every row has the same value. The column is ignored."),
+    "constant": FindingKind("info", "Every row has the same value. The column is kept: it may vary one day."),
     "duplicate-column": FindingKind("warn", "The column repeats another one, cell by cell. Both are kept."),
     "duplicate-rows": FindingKind(
         "warn", "Some rows repeat another row in every column but the key. All are kept."

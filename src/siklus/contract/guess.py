@@ -45,9 +45,9 @@ def guess_column(seen: Survey) -> Guess:
     if seen.nature == "unreadable":
         kinds = sorted({type(cell).__name__ for cell in seen.cells[~seen.missing][:1000]})
         return _ignored(seen, "unreadable", f"no kind of column holds such cells: {', '.join(kinds)}")
-    # One value and gaps say something: whether the cell is there.
-    if not seen.missing.any() and seen.distinct == 1:
-        return _ignored(seen, "constant", f"every row has {shown(seen.cells[0])}")
+    if not seen.varies:
+        kept = _GUESSES[seen.nature](seen).column
+        return Guess(kept, (finding("constant", seen.name, f"every row has {shown(seen.cells[0])}"),))
     return _GUESSES[seen.nature](seen)
 
 
@@ -70,6 +70,10 @@ def _boolean(seen: Survey) -> Guess:
 
 
 def _integer(seen: Survey) -> Guess:
+    # 127.0 was written as a float, so 127.5 may come. With gaps it is the other way round: integers that
+    # have any come as floats.
+    if seen.cells.dtype.kind == "f" and not seen.missing.any():
+        return _number(seen)
     if is_id(seen):
         return _ignored(seen, "unique-id", "each row has a whole number of its own, so it names rows")
     exact = seen.cells[~seen.missing] if seen.cells.dtype.kind in "iu" else seen.present

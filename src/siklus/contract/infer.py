@@ -41,7 +41,7 @@ def infer(
     """Propose a contract: a kind, a range or vocabulary and nullability for each column, as observed.
 
     ``time`` splits and stays a feature; ``key`` and ``drop`` are ignored by the contract, as is what no
-    model can use (constant, all missing, unique ids, free text): each with a finding. ``task`` is read
+    model can use (all missing, unique ids, free text): each with a finding. ``task`` is read
     off the target when it is None.
 
     Raises DataError: DA002 for a column that is not there, DA030 to DA039 for what nothing can be
@@ -57,7 +57,8 @@ def infer(
     answer = infer_answer(goal, task=task)
     guesses = {name: guess_column(seen) for name, seen in surveys.items()}
     columns = {name: guess.column for name, guess in guesses.items() if guess.column}
-    if not columns:
+    varying = [seen for name, seen in surveys.items() if name in columns and seen.varies]
+    if not varying:
         raise DataError(
             "DA039", f"no column is left to predict {target!r} from", expected="a column that varies"
         )
@@ -69,7 +70,7 @@ def infer(
         *(_about_time(surveys[time], columns) if time else []),
         *(_about_key(named) if named else []),
         *repeated_rows([goal, *surveys.values()]),
-        *repeated_columns(used),
+        *repeated_columns(varying),
         *suspected_leaks([seen for seen in used if seen.name != time], goal, task=answer.task),
     ]
     contract = Contract(columns=tuple(columns.values()), target=answer.target, ignored=tuple(ignored))

@@ -52,6 +52,11 @@ class Survey:
     def distinct(self) -> int:
         return len(np.unique(self.present))
 
+    @property
+    def varies(self) -> bool:
+        """Whether two rows differ; that a cell is there or not is a difference too."""
+        return self.distinct > 1 or bool(self.missing.any())
+
 
 def survey(name: str, cells: Cells) -> Survey:
     """Look at a column. Whole floats are integers (so come integers with gaps), ISO dates are moments."""
