@@ -4,19 +4,19 @@ The graph takes the decoded rows, float32 of shape (N, width), as "rows". It giv
 float32 of shape (N, classes) in the order of the class indices, or "value", float32 of shape (N, 1).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from siklus.contract.columns import Task
+from siklus.contract.columns import Label, Task
 from siklus.errors import ExportError
 from siklus.train.graphs.fallback import converted_estimator
 from siklus.train.graphs.forests import forest, single_tree
-from siklus.train.graphs.graph import Graph, Matrix
+from siklus.train.graphs.graph import Arithmetic, Graph, Matrix
 from siklus.train.graphs.heads import exponential
 from siklus.train.graphs.histogram_trees import histogram_classifier, histogram_regressor
-from siklus.train.graphs.lightgbm_trees import lightgbm_classifier, lightgbm_regressor
+from siklus.train.graphs.lightgbm_trees import lightgbm_booster, lightgbm_classifier, lightgbm_regressor
 from siklus.train.graphs.linear_models import (
     constant_classifier,
     constant_regressor,
@@ -27,32 +27,47 @@ from siklus.train.graphs.linear_models import (
 from siklus.train.graphs.names import library_name
 from siklus.train.graphs.networks import own_classifier, own_regressor, sklearn_network
 from siklus.train.graphs.preparation import add_transformer
-from siklus.train.graphs.xgboost_trees import xgboost_classifier, xgboost_regressor
+from siklus.train.graphs.xgboost_trees import xgboost_booster, xgboost_classifier, xgboost_regressor
 
 # None: this configuration of the model has no writer of ours, so skl2onnx gets it.
 EstimatorWriter = Callable[[Graph, Any, Matrix], Matrix | None]
 
 
-def to_onnx(model: Any, *, width: int, task: Task) -> bytes:
+def to_onnx(
+    model: Any,
+    *,
+    width: int,
+    task: Task,
+    classes: Sequence[Label] | None = None,
+    places: Sequence[int] | None = None,
+    arithmetic: Arithmetic = np.float32,
+) -> bytes:
     """The graph of a fitted estimator or pipeline that takes the decoded matrix.
 
-    ExportError EX001 names the step that cannot be converted, EX002 says that the classes are not
-    0..k-1, EX003 that the trees are too large, EX004 that the model was fitted on another width.
+    ``classes``: the model's labels in their order; without them 0..k-1. ``places``: which columns of
+    the rows the model was fitted on; without them all. ``arithmetic``: what it was fitted in.
+
+    ExportError EX001 names the step that cannot be converted, EX002 says that the model has other
+    classes, EX003 that the trees are too large, EX004 that the model was fitted on another width.
     """
-    fitted_width = getattr(model, "n_features_in_", width)
-    if fitted_width != width:
-        raise ExportError("EX004", f"fitted on {fitted_width} columns", expected=f"{width}, as the rows have")
+    wanted = width if places is None else len(places)
+    fitted_width = getattr(model, "n_features_in_", wanted)
+    if fitted_width != wanted:
+        raise ExportError(
+            "EX004", f"fitted on {fitted_width} columns", expected=f"{wanted}, as the rows have"
+        )
     if task == "classification":
-        _refuse_other_classes(model)
-    graph = Graph(shape=[width])
-    return graph.finished(_add_estimator(graph, model, graph.rows, task=task), task=task)
+        _refuse_other_classes(model, classes)
+    graph = Graph(shape=[width], arithmetic=arithmetic)
+    rows = graph.rows if places is None else graph.columns(graph.rows, places)
+    return graph.finished(_add_estimator(graph, model, rows, task=task), task=task)
 
 
 def _add_estimator(graph: Graph, model: Any, rows: Matrix, *, task: Task) -> Matrix:
     name = library_name(model)
     if name == "sklearn.Pipeline":
-        # scikit-learn's preparations keep the rows float32, and that is what the model learned from.
-        prepared = graph.rounded(add_transformer(graph, model[:-1], rows)) if len(model.steps) > 1 else rows
+        # scikit-learn's preparations keep float32 rows so, and that is what the model learned from.
+        prepared = graph.kept(add_transformer(graph, model[:-1], rows)) if len(model.steps) > 1 else rows
         return _add_estimator(graph, model[-1], prepared, task=task)
     if name in SEARCHES:
         return _add_estimator(graph, model.best_estimator_, rows, task=task)
@@ -80,10 +95,11 @@ def _on_the_target_scale(graph: Graph, model: Any, value: Matrix) -> Matrix:
     )
 
 
-def _refuse_other_classes(model: Any) -> None:
-    classes = np.asarray(getattr(model, "classes_", []))
-    if not np.array_equal(classes, np.arange(len(classes))) or not len(classes):
-        raise ExportError("EX002", f"classes {classes.tolist()[:10]}", expected="indices 0 to k-1, all seen")
+def _refuse_other_classes(model: Any, wanted: Sequence[Label] | None) -> None:
+    found = np.asarray(getattr(model, "classes_", [] if wanted is None else wanted)).tolist()
+    if found != list(range(len(found)) if wanted is None else wanted) or not found:
+        expected = "indices 0 to k-1, all seen" if wanted is None else f"{list(wanted)[:10]}"
+        raise ExportError("EX002", f"classes {found[:10]}", expected=expected)
 
 
 SEARCHES = {f"sklearn.{kind}SearchCV" for kind in ("Grid", "Randomized", "HalvingGrid", "HalvingRandom")}
@@ -114,8 +130,10 @@ ESTIMATORS: Mapping[str, EstimatorWriter] = {
     "sklearn.HistGradientBoostingRegressor": histogram_regressor,
     "sklearn.MLPClassifier": sklearn_network,
     "sklearn.MLPRegressor": sklearn_network,
+    "lightgbm.Booster": lightgbm_booster,
     "lightgbm.LGBMClassifier": lightgbm_classifier,
     "lightgbm.LGBMRegressor": lightgbm_regressor,
+    "xgboost.Booster": xgboost_booster,
     "xgboost.XGBClassifier": xgboost_classifier,
     "xgboost.XGBRegressor": xgboost_regressor,
     "xgboost.XGBRFClassifier": xgboost_classifier,

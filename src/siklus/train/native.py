@@ -14,9 +14,9 @@ def native_bytes(model: Any, *, task: Task) -> tuple[str, bytes]:
     """(format, bytes) of a fitted model; ExportError EX010 when no allowed format holds it."""
     maker = type(model).__module__.partition(".")[0]
     if maker == "xgboost":
-        return "xgboost", bytes(model.get_booster().save_raw("ubj"))
+        return "xgboost", bytes(getattr(model, "get_booster", lambda: model)().save_raw("ubj"))
     if maker == "lightgbm":
-        return "lightgbm", str(model.booster_.model_to_string()).encode()
+        return "lightgbm", str(getattr(model, "booster_", model).model_to_string()).encode()
     data: bytes = need("skops.io", extra="native").dumps(model)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.skops"

@@ -30,7 +30,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     ``max_difference``; of values, each difference is divided by the largest of the standard deviation
     of the model's answers, this answer's distance from their mean, and a hundredth of its size.
     ``differing_classes``: rows whose first largest probability is another class's (scikit-learn's rule).
-    ``holds``: ``relative`` is within the tolerance, and not one row gets another class.
+    ``rows_beyond``: rows whose difference, counted so, is beyond the tolerance.
+    ``holds``: there is none, and not one row gets another class.
     """
 
     rows: int
@@ -38,6 +39,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     mean_difference: float
     relative: float
     differing_classes: int
+    rows_beyond: int
     tolerance: float
     holds: bool
 
@@ -53,28 +55,39 @@ def certify(
     ExportError EX005 when ONNX Runtime does not take the graph, EX006 when its answers have another
     shape. An answer that is not finite is infinitely far from one that is.
     """
-    wanted = np.asarray(reference, dtype=np.float64).reshape(len(rows), -1)
-    answers = _answers(graph, rows, task=task)
-    if answers.shape != wanted.shape or not len(rows):
+    return agreement(_answers(graph, rows, task=task), reference, task=task, tolerance=tolerance)
+
+
+def agreement(answers: Floats, reference: Floats, *, task: Task, tolerance: float = TOLERANCE) -> Parity:
+    """Compare answers, probabilities or values, with ``reference`` row by row. ExportError EX006 as above."""
+    found, wanted = _by_row(answers), _by_row(reference)
+    if found.shape != wanted.shape or not len(wanted):
         expected = f"{wanted.shape}, and one row at least"
-        raise ExportError("EX006", f"answers of shape {answers.shape}", expected=expected)
-    differences = np.abs(answers - wanted)
+        raise ExportError("EX006", f"answers of shape {found.shape}", expected=expected)
+    differences = np.abs(found - wanted)
     differences[~np.isfinite(differences)] = np.inf
     if task == "classification":
-        relative = float(differences.max())
-        changed = int((np.argmax(answers, axis=1) != np.argmax(wanted, axis=1)).sum())
+        by_row = differences.max(axis=1)
+        changed = int((np.argmax(found, axis=1) != np.argmax(wanted, axis=1)).sum())
     else:
-        relative = float(_per_spread(differences, wanted).max())
+        by_row = _per_spread(differences, wanted).max(axis=1)
         changed = 0
     return Parity(
-        rows=len(rows),
+        rows=len(wanted),
         max_difference=float(differences.max()),
         mean_difference=float(differences.mean()),
-        relative=relative,
+        relative=float(by_row.max()),
         differing_classes=changed,
+        rows_beyond=int((by_row > tolerance).sum()),
         tolerance=tolerance,
-        holds=relative <= tolerance and changed == 0,
+        holds=bool(by_row.max() <= tolerance and changed == 0),
     )
+
+
+def _by_row(answers: Floats) -> Floats:
+    """Float64, shape (rows, classes) or (rows, 1)."""
+    found = np.asarray(answers, dtype=np.float64)
+    return found[:, None] if found.ndim == 1 else found
 
 
 def _per_spread(differences: Floats, wanted: Floats) -> Floats:

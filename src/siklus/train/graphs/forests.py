@@ -29,7 +29,8 @@ def _mean(graph: Graph, found: Sequence[Any], rows: Matrix, *, model: Any) -> Ma
     kept = slice(1, 2) if classes == 2 else slice(None)
     trees = [_tree(tree, tree.value[:, 0, kept]) for tree in found]
     width = trees[0].value.shape[1]
-    total = add_trees(graph, rows, trees, outputs=width)
+    # scikit-learn's trees cut float32 values, whatever they are given.
+    total = add_trees(graph, graph.rounded(rows), trees, outputs=width)
     # Divided after summing, as scikit-learn does: whole votes then add up to ties exactly where its own do.
     mean = Matrix(graph.node("Div", [total.name, graph.row([float(len(trees))])]), width)
     return both_classes(graph, mean) if classes == 2 else mean

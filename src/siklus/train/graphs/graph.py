@@ -23,6 +23,7 @@ OLD_ML_OPSET = 3
 ML = "ai.onnx.ml"
 OLD_TREES = {"TreeEnsembleRegressor", "TreeEnsembleClassifier"}
 
+Arithmetic: TypeAlias = type[np.float32] | type[np.float64]
 RowValues: TypeAlias = Sequence[float] | NDArray[np.floating[Any]]
 
 
@@ -42,11 +43,15 @@ class Graph:
     """Nodes and constants, in the order in which they are computed.
 
     ``entry``: the one input, float32 of shape (N, *shape); shape is (width,) for decoded rows.
+    ``arithmetic``: what the model's own preparation computes in, which is what it was fitted on.
     """
 
-    def __init__(self, *, shape: Sequence[int], entry: str = ROWS_INPUT) -> None:
+    def __init__(
+        self, *, shape: Sequence[int], entry: str = ROWS_INPUT, arithmetic: Arithmetic = np.float32
+    ) -> None:
         self._shape = tuple(shape)
         self._entry = entry
+        self._arithmetic = arithmetic
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._narrow: dict[str, str] = {}  # a matrix that holds float32 values → those values
@@ -103,6 +108,14 @@ class Graph:
         if matrix.name in self._narrow:
             return matrix
         return self.widened(self.narrowed(matrix), matrix.width)
+
+    def kept(self, matrix: Matrix) -> Matrix:
+        """A matrix as the model's own preparation would keep it: rounded, if that computes in float32."""
+        return self.rounded(matrix) if self._arithmetic is np.float32 else matrix
+
+    def stored(self, values: RowValues) -> NDArray[np.float64]:
+        """What a preparation has learned, in the precision in which it uses it."""
+        return np.asarray(values, dtype=self._arithmetic).astype(np.float64)
 
     def columns(self, matrix: Matrix, places: Sequence[int]) -> Matrix:
         """The columns at these places, in this order."""

@@ -25,6 +25,7 @@ LINK_OF_OBJECTIVE = {
     "gamma": "log",
     "tweedie": "log",
 }
+CLASSIFIES = {"binary", "multiclass"}
 # Bits of a node's decision_type.
 CATEGORICAL, DEFAULT_LEFT, MISSING_IS_ZERO, MISSING_IS_NAN = 1, 2, 4, 8
 
@@ -51,6 +52,12 @@ def lightgbm_regressor(graph: Graph, model: Any, rows: Matrix) -> Matrix:
     return LINKS[LINK_OF_OBJECTIVE[objective]](graph, _raw_sums(graph, rows, head, trees))
 
 
+def lightgbm_booster(graph: Graph, model: Any, rows: Matrix) -> Matrix:
+    """A model without scikit-learn's clothes: its objective says what it answers."""
+    objective, _ = _objective(_sections(model)[0])
+    return (lightgbm_classifier if objective in CLASSIFIES else lightgbm_regressor)(graph, model, rows)
+
+
 def _raw_sums(graph: Graph, rows: Matrix, head: Section, sections: list[Section]) -> Matrix:
     outputs = int(head["num_tree_per_iteration"])
     trees = [_tree(section, output=i % outputs) for i, section in enumerate(sections)]
@@ -62,7 +69,7 @@ def _raw_sums(graph: Graph, rows: Matrix, head: Section, sections: list[Section]
 
 def _sections(model: Any) -> tuple[Section, list[Section]]:
     """What stands before the trees, and each tree: key → text. The best iteration is the last one given."""
-    text: str = model.booster_.model_to_string()
+    text: str = getattr(model, "booster_", model).model_to_string()
     head, *trees = text.partition("\nend of trees")[0].split("\nTree=")
     return _keys(head), [_keys(tree) for tree in trees]
 

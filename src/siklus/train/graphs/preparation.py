@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from siklus.errors import ExportError
+from siklus.train.graphs.encoders import one_hot, ordinal
 from siklus.train.graphs.fallback import converted_transformer
 from siklus.train.graphs.graph import Graph, Matrix
 from siklus.train.graphs.names import library_name
@@ -53,7 +54,7 @@ def _imputed(graph: Graph, step: Any, rows: Matrix) -> Matrix | None:
     if not _nan_is_missing(step):
         return None
     # scikit-learn fills float32 rows with float32 values; a tree may have its threshold between the two.
-    values = np.asarray(step.statistics_, dtype=np.float32).astype(np.float64)
+    values = graph.stored(step.statistics_)
     gaps = graph.node("IsNaN", [rows.name])
     filled = Matrix(graph.node("Where", [gaps, graph.row(values), rows.name]), rows.width)
     if not step.keep_empty_features:
@@ -77,8 +78,8 @@ def _nan_is_missing(step: Any) -> bool:
 
 def _standardised(graph: Graph, step: Any, rows: Matrix) -> Matrix:
     # scikit-learn rounds both to the rows' float32 before it uses them.
-    centre = np.float32(step.mean_) if step.with_mean else None
-    return _off_and_over(graph, rows, centre, np.float32(step.scale_) if step.with_std else None)
+    centre = graph.stored(step.mean_) if step.with_mean else None
+    return _off_and_over(graph, rows, centre, graph.stored(step.scale_) if step.with_std else None)
 
 
 def _robust(graph: Graph, step: Any, rows: Matrix) -> Matrix:
@@ -93,37 +94,19 @@ def _over_largest(graph: Graph, step: Any, rows: Matrix) -> Matrix:
 def _between(graph: Graph, step: Any, rows: Matrix) -> Matrix | None:
     if step.clip:
         return None
-    return _in_float32(graph, "Add", _in_float32(graph, "Mul", rows, step.scale_), step.min_)
+    return _in_place(graph, "Add", _in_place(graph, "Mul", rows, step.scale_), step.min_)
 
 
 def _off_and_over(graph: Graph, rows: Matrix, centre: Any, scale: Any) -> Matrix:
     if centre is not None:
-        rows = _in_float32(graph, "Sub", rows, centre)
-    return rows if scale is None else _in_float32(graph, "Div", rows, scale)
+        rows = _in_place(graph, "Sub", rows, centre)
+    return rows if scale is None else _in_place(graph, "Div", rows, scale)
 
 
-def _in_float32(graph: Graph, operator: str, rows: Matrix, values: Any) -> Matrix:
-    """One operation as scikit-learn does it in place on float32 rows: each result is rounded, and a tree
+def _in_place(graph: Graph, operator: str, rows: Matrix, values: Any) -> Matrix:
+    """One operation as scikit-learn does it in place: on float32 rows each result is rounded, and a tree
     behind it may have its threshold exactly there."""
-    return graph.rounded(Matrix(graph.node(operator, [rows.name, graph.row(values)]), rows.width))
-
-
-def _one_hot(graph: Graph, step: Any, rows: Matrix) -> Matrix | None:
-    if any(words.dtype.kind not in "iuf" for words in step.categories_):
-        raise ExportError("EX001", "OneHotEncoder of words", expected="numbers, as in decoded rows")
-    rare = step.min_frequency is not None or step.max_categories is not None
-    if step.handle_unknown == "error" or step.drop is not None or rare:
-        return None
-    sizes = [len(words) for words in step.categories_]
-    words = np.concatenate(step.categories_).astype(np.float64)
-    spread = graph.columns(rows, np.repeat(np.arange(rows.width), sizes).tolist())
-    equal = graph.node("Equal", [spread.name, graph.row(words)])
-    missing = np.isnan(words)
-    if missing.any():  # NaN equals nothing, not even the category NaN
-        wanted = graph.constant(missing.reshape(1, -1))
-        gaps = graph.node("And", [graph.node("IsNaN", [spread.name]), wanted])
-        equal = graph.node("Or", [equal, gaps])
-    return graph.numbers(equal, len(words))
+    return graph.kept(Matrix(graph.node(operator, [rows.name, graph.row(values)]), rows.width))
 
 
 def _unchanged(graph: Graph, step: Any, rows: Matrix) -> Matrix | None:
@@ -140,6 +123,7 @@ TRANSFORMERS: Mapping[str, TransformerWriter] = {
     "sklearn.RobustScaler": _robust,
     "sklearn.MaxAbsScaler": _over_largest,
     "sklearn.MinMaxScaler": _between,
-    "sklearn.OneHotEncoder": _one_hot,
+    "sklearn.OneHotEncoder": one_hot,
+    "sklearn.OrdinalEncoder": ordinal,
     "sklearn.FunctionTransformer": _unchanged,
 }

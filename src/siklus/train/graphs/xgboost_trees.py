@@ -50,9 +50,16 @@ def xgboost_regressor(graph: Graph, model: Any, rows: Matrix) -> Matrix:
     return LINKS[LINK_OF_OBJECTIVE[objective]](graph, sums)
 
 
+def xgboost_booster(graph: Graph, model: Any, rows: Matrix) -> Matrix:
+    """A model without scikit-learn's clothes: its objective says what it answers."""
+    objective = _learner(model)["objective"]["name"]
+    classifies = objective == "binary:logistic" or objective in SOFTMAX
+    return (xgboost_classifier if classifies else xgboost_regressor)(graph, model, rows)
+
+
 def _learner(model: Any) -> Mapping[str, Any]:
     """The trees up to the best iteration, which is what the model's own predict uses."""
-    booster = model.get_booster()
+    booster = model.get_booster() if hasattr(model, "get_booster") else model
     best = booster.attr("best_iteration")
     if best is not None:
         booster = booster[: int(best) + 1]
@@ -67,7 +74,8 @@ def _raw_sums(graph: Graph, learner: Mapping[str, Any], rows: Matrix) -> Matrix:
     model = booster["model"]
     trees = [_tree(tree, output=of) for tree, of in zip(model["trees"], model["tree_info"], strict=True)]
     start = _start(learner)
-    sums = add_trees(graph, rows, trees, outputs=len(start), below=True)
+    # XGBoost cuts float32 values, whatever it is given.
+    sums = add_trees(graph, graph.rounded(rows), trees, outputs=len(start), below=True)
     return graph.scaled(sums, by=[1.0], plus=start)
 
 
