@@ -16,6 +16,7 @@ from siklus.bundle.read import open_bundle
 from siklus.contract.columns import Category, Contract, Datetime, Integer, Number, Target, Tensor, Text
 from siklus.contract.decode import decode_records
 from siklus.errors import RowsRefused
+from tests.bundle.frames import FRAME
 from tests.bundle.sealed import INSTANCES, LATE, MINUTES, SUMS, contents, logistic, regressor, sealed
 
 # How MLflow and what it imports treat their own deprecations is not ours to hold.
@@ -25,17 +26,6 @@ with warnings.catch_warnings(action="ignore"):
     import mlflow.pyfunc
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-
-FRAME = pd.DataFrame(
-    {
-        "distance": [100.5, np.nan, -2],
-        "seats": [3, None, 0],
-        "carrier": ["UA", None, "ZZ"],
-        "is late": [True, None, False],
-        "time_hour": ["2013-01-02T05:00:00", "2013-01-07T23:00:00", "2013-01-06T00:00:00Z"],
-        "wind": [1.0, 0.0, 2.5],
-    }
-)
 
 
 def loaded(path: Path) -> Any:

@@ -17,6 +17,9 @@ from siklus.errors import BundleError, RowsRefused
 from siklus.files import sha256
 
 MAX_JSON_BYTES = 64_000_000  # of one document in a bundle: a hostile one must not fill the memory
+MLFLOW_LEAVES = (
+    "registered_model_meta"  # beside a registered version that MLflow has loaded; we never read it
+)
 EXACTLY = "exactly the sealed files"
 REQUIRED = ("contract.json", "golden.json", "provenance.json")
 
@@ -134,7 +137,7 @@ def _found(path: Path) -> set[str]:
         if not stat.S_ISREG(mode):
             raise BundleError("BN004", f"{path}: {name} is no plain file", expected=EXACTLY)
         found.add(name)
-    return found - {FILE_NAME}
+    return found - {FILE_NAME, MLFLOW_LEAVES}
 
 
 def _parse(path: Path, kind: type[T]) -> T:

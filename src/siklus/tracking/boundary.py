@@ -1,6 +1,5 @@
 """MLflow's edge: every call goes through `calling`, which keeps it quiet, impatient and in our own errors."""
 
-import errno
 import logging
 import os
 import warnings
@@ -10,6 +9,7 @@ from typing import Any
 
 from siklus.errors import FileError, TrackingError
 from siklus.extras import need
+from siklus.files import DISK_TROUBLE
 
 # Set while MLflow runs and taken back after, and only where the user has set nothing else.
 MANNERS: Mapping[str, str] = {
@@ -24,8 +24,10 @@ MANNERS: Mapping[str, str] = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
 }
 
+URIS = "http(s)://…, sqlite:///…, postgresql://…, mysql://… or mssql://…"
 ANSWERS = "an MLflow server or database that answers"
-DISK_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM})
+WRITABLE = "a writable disk with room left"
+SQLITE_DISK_ERRORS = ("SQLITE_FULL", "SQLITE_READONLY", "SQLITE_IOERR")
 
 
 @contextmanager
@@ -43,8 +45,10 @@ def calling(uri: str) -> Iterator[None]:
                 yield
             except mlflow.MlflowException as exc:
                 raise _translated(exc, uri, database) from exc
+            except database.DBAPIError as exc:
+                raise _of_database(exc, uri) from exc
             except database.SQLAlchemyError as exc:
-                raise TrackingError("TK001", _said(exc, uri), expected=ANSWERS) from exc
+                raise TrackingError("TK003", _said(exc, uri), expected=URIS) from exc
             except OSError as exc:
                 raise _disk_or_network(exc, uri) from exc
 
@@ -90,19 +94,27 @@ def _silence() -> Iterator[None]:
             logger.setLevel(level)
 
 
-def _translated(exc: Exception, uri: str, database: Any) -> TrackingError:
+def _translated(exc: Exception, uri: str, database: Any) -> FileError | TrackingError:
     reason = exc.__cause__ or exc.__context__
     # An answer of the server has MLflow's status in it; whatever comes instead of an answer is from requests.
-    if isinstance(reason, OSError | database.OperationalError):
-        return TrackingError("TK001", _said(reason, uri), expected=ANSWERS)
+    if isinstance(reason, OSError):
+        return _disk_or_network(reason, uri)
+    if isinstance(reason, database.DBAPIError):
+        return _of_database(reason, uri)
     return TrackingError("TK002", _said(exc, uri), expected="a request that MLflow accepts")
 
 
+def _of_database(exc: Any, uri: str) -> FileError | TrackingError:
+    if getattr(exc.orig, "sqlite_errorname", "").startswith(SQLITE_DISK_ERRORS):
+        return FileError("FS001", _said(exc.orig, uri), expected=WRITABLE)
+    return TrackingError("TK001", _said(exc, uri), expected=ANSWERS)
+
+
 def _disk_or_network(exc: OSError, uri: str) -> FileError | TrackingError:
-    if exc.errno in DISK_ERRORS:
+    # A connection's error names no file.
+    if exc.errno in DISK_TROUBLE or exc.filename is not None:
         place = exc.filename or shown(uri)
-        what = f"{place}: cannot be written: {exc.strerror}"
-        return FileError("FS001", what, expected="a writable disk with room left")
+        return FileError("FS001", f"{place}: cannot be written: {exc.strerror}", expected=WRITABLE)
     return TrackingError("TK001", _said(exc, uri), expected=ANSWERS)
 
 

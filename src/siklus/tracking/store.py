@@ -9,7 +9,7 @@ from typing import Any
 from siklus.errors import TrackingError
 from siklus.extras import need
 from siklus.files import disk_errors
-from siklus.tracking.boundary import calling, environment, shown
+from siklus.tracking.boundary import URIS, calling, environment, shown
 
 SQLITE = "sqlite:///"
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")  # MLflow's, with any driver behind a "+"
@@ -30,8 +30,7 @@ def connect(uri: str) -> Any:
     if scheme in DATABASES:
         _reach_database(uri)
     elif scheme not in ("http", "https", "databricks"):
-        wanted = "http(s)://…, sqlite:///…, postgresql://…, mysql://… or mssql://…"
-        raise TrackingError("TK003", f"tracking URI {shown(uri)}", expected=wanted)
+        raise TrackingError("TK003", f"tracking URI {shown(uri)}", expected=URIS)
     path = sqlite_file(uri)
     if path is not None and not path.exists():
         _create(path)
