@@ -20,7 +20,7 @@ def decode_moments(column: Datetime, cells: Cells, problems: Problems, *, nan_is
     """One float a declared part, shape (rows, len(column.parts)); NaN where missing or refused (RW009)."""
     if cells.dtype.kind == "M":
         return parts_of(cells.astype("datetime64[us]"), column.parts)
-    moments = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    moments = np.full(len(cells), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     for i, cell in enumerate(cells.tolist()):
         if cell is None or (nan_is_missing and is_nan(cell)):
             continue
