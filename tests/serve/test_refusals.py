@@ -1,13 +1,18 @@
 """What is refused: each wrong request has a status, a code and, where a row is at fault, its place."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
-from tests.serve.bundles import ODD_ROW
-from tests.serve.servers import Server
+from siklus.bundle.read import open_bundle
+from siklus.contract.columns import Contract, Number, Target
+from siklus.serve.app import create_app
+from tests.serve.bundles import ODD_ROW, classifier
+from tests.serve.servers import Server, ask, loaded
 
 GOOD = json.dumps(ODD_ROW)
 
@@ -109,6 +114,18 @@ def test_every_problem_is_counted_and_the_first_are_shown(irises: Server) -> Non
     assert error["total"] == 1200
     assert 20 <= len(error["problems"]) <= 100
     assert [problem["row"] for problem in error["problems"]][:2] == [0, 0]
+
+
+def test_a_contract_of_many_columns_is_not_recited_with_each_problem(bundles: Path) -> None:
+    wide = Contract(
+        columns=tuple(Number(name=f"a rather long name {i}") for i in range(1000)),
+        target=Target(name="y", classes=(0, 1)),
+    )
+    path = classifier(bundles / "wide", contract=wide, weights=np.zeros((1000, 2), dtype=np.float32))
+    app = loaded(create_app(lambda: open_bundle(path)))
+    [response] = ask(app, ("POST", "/predict/batch", {"instances": [[1.0]] * 50}))
+    assert refusal(response)["total"] == 50
+    assert len(response.content) < 30_000
 
 
 @pytest.mark.parametrize(

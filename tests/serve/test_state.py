@@ -5,11 +5,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import BundleError
 from siklus.serve.app import create_app
 from tests.serve.bundles import ODD_ROW, classifier, slow_regressor
-from tests.serve.servers import Server, ask, loaded, serving_bundle
+from tests.serve.servers import START_SECONDS, Server, ask, loaded, serving_bundle
 
 
 def test_a_loaded_server_is_healthy(irises: Server) -> None:
@@ -90,6 +92,17 @@ def test_a_model_that_cannot_be_loaded_is_reported_and_nothing_is_answered() -> 
     assert answer.json()["error"]["code"] == "SV002"
     assert "BN005" in answer.text
     assert "secret" not in answer.text
+
+
+def test_an_app_that_nobody_listens_to_logs_its_failure(
+    caplog: pytest.LogCaptureFixture, bundles: Path
+) -> None:
+    app = create_app(lambda: open_bundle(bundles / "nowhere"))
+    give_up = time.monotonic() + START_SECONDS
+    while "BN001" not in caplog.text:
+        assert time.monotonic() < give_up, "nothing was logged"
+        time.sleep(0.005)
+    assert ask(app, ("GET", "/health", None))[0].json()["status"] == "failed"
 
 
 def test_what_nobody_foresaw_shows_nothing_of_it(bundles: Path) -> None:

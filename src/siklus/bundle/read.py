@@ -15,13 +15,14 @@ from siklus.contract.columns import Contract, parse_contract
 from siklus.contract.decode import Rows, decode_records
 from siklus.errors import BundleError, RowsRefused
 from siklus.files import sha256
+from siklus.stats.profile import Profile
 
 MAX_JSON_BYTES = 64_000_000  # of one document in a bundle: a hostile one must not fill the memory
 MLFLOW_LEAVES = (
     "registered_model_meta"  # beside a registered version that MLflow has loaded; we never read it
 )
 EXACTLY = "exactly the sealed files"
-REQUIRED = ("contract.json", "golden.json", "provenance.json")
+REQUIRED = ("contract.json", "golden.json", "profile.json", "provenance.json")
 
 T = TypeVar("T")
 
@@ -56,6 +57,10 @@ class Bundle:
 
     def provenance(self) -> Provenance:
         return read_provenance(self.path)
+
+    def profile(self) -> Profile:
+        """The bins and counts of the training rows, and of what was predicted for them."""
+        return _parse(self.path / "profile.json", Profile)
 
 
 def open_bundle(path: Path, *, version: str | None = None) -> Bundle:

@@ -1,5 +1,6 @@
 """The app: everything put together. What it does stands in the files that it imports."""
 
+import logging
 from collections.abc import Callable
 
 from fastapi import FastAPI, Request
@@ -15,22 +16,27 @@ from siklus.serve.models import start_loading
 from siklus.serve.refusals import refuse, refuse_http, refuse_unforeseen
 from siklus.serve.routes import calls, router_of
 
+_LOG = logging.getLogger("siklus.serve")
+
+
+def _log_failure(failure: BaseException) -> None:
+    _LOG.error("the model could not be loaded", exc_info=failure)
+
 
 def create_app(
     load: Callable[[], Bundle],
     *,
     settings: Serve | None = None,
-    on_failure: Callable[[BaseException], None] | None = None,
+    on_failure: Callable[[BaseException], None] = _log_failure,
 ) -> FastAPI:
     """The ASGI app that answers with the bundle which ``load`` opens, in a thread of its own, from now on.
 
-    ``on_failure`` is called, in that thread, with what went wrong if it cannot be opened; the app then
-    goes on to say so at `/health`, and answers nothing.
+    ``on_failure`` is called, in that thread, with what went wrong if it cannot be opened (without it, the
+    log is told); the app then goes on to say so at `/health`, and answers nothing.
     """
     metrics = Metrics()
     models = start_loading(load, prepare=metrics.watch)
-    if on_failure is not None:
-        models.when_failed(on_failure)
+    models.when_failed(on_failure)
     endpoints = Endpoints(models, metrics, settings or Serve())
     # FastAPI's own pages and validation stay out: the pages load scripts from elsewhere, and its
     # validation knows no row, no column and no NaN.

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
-import msgspec
 import numpy as np
 import prometheus_client
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from siklus.contract.columns import Category
 from siklus.errors import SiklusError
 from siklus.serve.refusals import status_of
 from siklus.serve.scoring import Scored, label_text
-from siklus.stats.profile import NumericProfile, Profile
+from siklus.stats.profile import NumericProfile
 
 ENDPOINTS = ("/predict", "/predict/batch")
 OUTCOMES = ("success", "refused", "error")  # answered; the request was wrong (4xx); the server was (5xx)
@@ -148,7 +147,7 @@ class Metrics:
 
 def prediction_cuts(bundle: Bundle) -> NDArray[np.float32]:
     """Where the reference profile cuts the predicted numbers, ascending; empty where it has no cuts."""
-    profile = msgspec.convert(bundle.document("profile.json"), type=Profile).prediction
+    profile = bundle.profile().prediction
     return np.array(profile.cuts if isinstance(profile, NumericProfile) else (), dtype=np.float32)
 
 

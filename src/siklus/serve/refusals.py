@@ -11,6 +11,9 @@ from siklus.errors import RequestError, RowProblem, RowsRefused, ServeError, Sik
 from siklus.serve.answers import JSON, ErrorAnswer, Problem, Refusal
 
 PROBLEMS_SHOWN = 100  # in one answer: ``total`` says how many there are
+MESSAGE_CHARACTERS = (
+    500  # of a sentence: a contract of a thousand columns would list them all, problem by problem
+)
 SHOWN = 80  # characters of a path that was asked for
 RETRY_SECONDS = 1  # a model is loaded within about that
 
@@ -86,5 +89,6 @@ def _short(path: str) -> str:
 
 
 def _clean(text: str) -> str:
-    """Half a surrogate pair, which a client may send as an escape, has no UTF-8 form."""
-    return text.encode("utf-8", "replace").decode("utf-8")
+    """The text within bounds, and with a UTF-8 form: half a surrogate pair, sent as an escape, has none."""
+    cut = text if len(text) <= MESSAGE_CHARACTERS else text[: MESSAGE_CHARACTERS - 1] + "…"
+    return cut.encode("utf-8", "replace").decode("utf-8")

@@ -60,6 +60,7 @@ def router_of(endpoints: Endpoints) -> APIRouter:
             call.handler,
             methods=[call.method],
             summary=call.summary,
+            operation_id=call.handler.__name__,
             responses={status: dict(response) for status, response in call.responses.items()},
             response_class=Response,
             response_model=None,
