@@ -109,7 +109,7 @@ def moments(cells: Cells, *, where: str) -> Cells:
     """
     if cells.dtype.kind in "Mif":
         return cells
-    found = np.full(len(cells), np.datetime64("NaT"), dtype="datetime64[us]")
+    found = np.full(len(cells), np.datetime64("NaT", "us"), dtype="datetime64[us]")
     for row in np.flatnonzero(~is_missing(cells)):
         cell = cells[row]
         try:

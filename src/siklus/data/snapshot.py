@@ -157,7 +157,7 @@ def _restored(found: Cells, dtype: str, form: str) -> Cells:
         )
     cells = np.asarray(np.ma.getdata(found)).astype(wanted)
     if missing.any():
-        cells[missing] = np.datetime64("NaT") if wanted.kind == "M" else np.nan
+        cells[missing] = np.datetime64("NaT", "us") if wanted.kind == "M" else np.nan
     return cells
 
 
