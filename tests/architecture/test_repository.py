@@ -69,7 +69,7 @@ def locked(name: str) -> dict[str, set[str]]:
 
 def test_no_committed_file_names_a_registry_or_a_machine() -> None:
     hosts = re.compile("|".join(map(re.escape, HOSTS)))
-    # Not behind a letter, a dot or a placeholder: `…/work/…` inside a longer path or an address is none.
+    # Inside a longer path or an address such a name says nothing.
     folders = re.compile(r"(?<![\w.}>)/-])(?:" + "|".join(FOLDERS) + ")")
     refuse(
         f"{path.relative_to(ROOT)}:{number}: names {found.group()!r}; say it without the place"

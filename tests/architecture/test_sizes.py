@@ -6,16 +6,18 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.architecture.source import Source, product, refuse, suite
+from tests.architecture.source import Source, called_name, product, refuse, suite
 
 FILE_LINES = 350
 FUNCTION_LINES = 50
 PARAMETERS = 6  # without self or cls
+OPTIONS = 12  # of a command: its signature is its list of options, from which the help is made
 
 LIMITS: Mapping[str, int] = {
     "lines": FILE_LINES,
     "function lines": FUNCTION_LINES,
     "parameters": PARAMETERS,
+    "options": OPTIONS,
 }
 
 
@@ -50,14 +52,22 @@ def _functions(source: Source, node: ast.AST, *, prefix: str, in_class: bool) ->
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
             of, place = f"{source.name}:{prefix}{child.name}", source.at(child)
-            last = child.end_lineno or child.lineno
-            yield Size(of, "function lines", last - child.lineno + 1, place)
-            yield Size(of, "parameters", _parameters(child, in_class=in_class), place)
+            command = _is_command(child)
+            first, last = child.body[0].lineno if command else child.lineno, child.end_lineno or child.lineno
+            yield Size(of, "function lines", last - first + 1, place)
+            what = "options" if command else "parameters"
+            yield Size(of, what, _parameters(child, in_class=in_class), place)
             yield from _functions(source, child, prefix=f"{prefix}{child.name}.", in_class=False)
         elif isinstance(child, ast.ClassDef):
             yield from _functions(source, child, prefix=f"{prefix}{child.name}.", in_class=True)
         else:
             yield from _functions(source, child, prefix=prefix, in_class=in_class)
+
+
+def _is_command(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Marked with Typer's `@app.command()`."""
+    marks = [mark for mark in function.decorator_list if isinstance(mark, ast.Call)]
+    return any(called_name(mark) == "command" for mark in marks)
 
 
 def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef, *, in_class: bool) -> int:
@@ -109,6 +119,7 @@ def test_every_exception_has_its_reason() -> None:
         ("def f(a, b, c, *, d, e, f, g): ...", "parameters"),
         ("def f(a, b, c, d, e, *f, **g): ...", "parameters"),
         ("def f():\n    async def g(a, b, c, d, e, f, g): ...", "parameters"),
+        ("@app.command()\ndef f(a, b, c, d, e, f, g, h, i, j, k, l, m): ...", "options"),
     ],
 )
 def test_the_rule_sees_what_is_too_large(text: str, what: str) -> None:
