@@ -63,7 +63,7 @@ def read_header(path: Path, *, shown: str, delimiter: str | None = None) -> Head
 
 
 def broken_csv(message: str, *, path: Path, shown: str) -> DataError:
-    """DuckDB's complaint about a CSV file as ours, with the line: DA007 for its encoding, DA008 otherwise."""
+    """DuckDB's complaint about a CSV file as ours, with its line: DA007, DA008, or DA011 for a damaged gz."""
     if "not utf-8" in message or "Invalid unicode" in message:
         return not_utf8(path, shown=shown)
     if match := _LINE.search(message):
@@ -74,6 +74,8 @@ def broken_csv(message: str, *, path: Path, shown: str) -> DataError:
             expected="one value a column, quoted where it has a delimiter",
         )
     first = message.strip().splitlines()[0]
+    if "GZIP" in first:
+        return DataError("DA011", f"{shown}: {first}", expected="a whole gzip file")
     return DataError(
         "DA008", f"{shown}: {first}", expected="CSV with one kind of line end, and quotes that close"
     )

@@ -171,7 +171,7 @@ def _short_hash(text: str) -> int:
 
 def _shown(url: URL) -> str:
     hidden = {name: "***" for name in url.query if _is_secret(name)}
-    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+    return url.update_query_dict(hidden).render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def _without_secrets(text: str, url: URL) -> str:

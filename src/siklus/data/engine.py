@@ -71,6 +71,14 @@ def open_engine(*, threads: int | None = None) -> Iterator[Engine]:
             yield Engine(connection, Path(scratch))
 
 
+@dataclass(frozen=True)
+class Scan:
+    """``select`` gives columns c0, c1 … in the file's order; ``names`` are what the file calls them."""
+
+    select: str
+    names: tuple[str, ...]
+
+
 def quoted(text: str) -> str:
     """A string as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
@@ -149,5 +157,5 @@ def _cells(array: Cells, name: str) -> Cells:
     if kind == "b":
         return objects(array.tolist())
     cells = array.data.astype(np.float64) if kind == "i" else array.data.copy()
-    cells[missing] = np.datetime64("NaT") if kind == "M" else np.nan
+    cells[missing] = np.datetime64("NaT", "us") if kind == "M" else np.nan
     return cells

@@ -42,7 +42,8 @@ def _columns_of(data: object) -> Named:
     if isinstance(data, Mapping):
         return ((name, _of_values(values, name)) for name, values in data.items())
     package = type(data).__module__.partition(".")[0]
-    if package in _FRAMES and (hasattr(data, "columns") or hasattr(data, "collect")):
+    # The class is asked: a lazy frame would work its columns out.
+    if package in _FRAMES and hasattr(type(data), "columns"):
         return _FRAMES[package](data)
     raise DataError(
         "DA017",

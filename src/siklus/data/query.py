@@ -10,12 +10,13 @@ import duckdb
 from siklus.data.scan import has_known_suffix
 from siklus.errors import DataError
 
-# Table functions that open the files in their first argument, and those that open none.
+# Table functions that open the files in their first argument, and those that open none. Others may read
+# what no fingerprint sees, or from another directory than the project's, and are refused.
 _FILE_READERS = {
     "read_csv", "read_csv_auto", "read_parquet", "parquet_scan",
     "read_json", "read_json_auto", "read_ndjson", "read_ndjson_auto",
 }  # fmt: skip
-_PURE = {"range", "generate_series", "unnest", "repeat"}
+_PURE = {"range", "generate_series", "unnest", "repeat", "json_each", "json_tree"}
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,16 @@ class Word:
 
 @dataclass(frozen=True)
 class Query:
-    """One SELECT. ``tables``: files named as tables (FROM 'a.csv'); ``words``: in read_csv() and its like.
-
-    ``closed``: these are all the files it can read. Otherwise its rows alone say whether it changed.
-    """
+    """One SELECT. ``tables``: files named as tables (FROM 'a.csv'); ``words``: in read_csv() and its like."""
 
     text: str
     tables: tuple[str, ...]
     words: tuple[Word, ...]
-    closed: bool
+
+    @property
+    def files(self) -> list[str]:
+        """All paths and globs that it reads, each once."""
+        return list(dict.fromkeys([*self.tables, *(word.path for word in self.words)]))
 
     def with_paths(self, paths: list[str]) -> str:
         """The text with each word's literal replaced by the literal given for it."""
@@ -48,44 +50,58 @@ class Query:
 
 
 def parse_query(text: str, *, where: str) -> Query:
-    """DA012 with the line for what is no SQL, DA013 for anything but one SELECT."""
+    """DA006 a file of no known format, DA012 no SQL or a function that is not for here, DA013 no SELECT."""
+    nodes = list(_nodes(_select(text, where)))
+    names = dict.fromkeys(str(node["table_name"]) for node in nodes if node.get("type") == "BASE_TABLE")
+    tables = tuple(name for name in names if "." in name or "/" in name)
+    for name in tables:
+        if not has_known_suffix(name):
+            raise DataError(
+                "DA006", f"{where}: {name!r}: unknown format", expected="CSV, Parquet or JSON, by its suffix"
+            )
+    calls = [node["function"] for node in nodes if node.get("type") == "TABLE_FUNCTION"]
+    words = tuple(word for call in calls for word in _words(call, where))
+    return Query(text=text, tables=tables, words=words)
+
+
+def _select(text: str, where: str) -> dict[str, Any]:
+    """The only statement's tree."""
     with duckdb.connect(":memory:") as connection:
         found = connection.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0]
     tree = json.loads(found)
     if tree["error"] and tree["error_type"] == "parser":
         line = text.encode()[: int(tree.get("position") or 0)].count(b"\n") + 1
-        raise DataError(
-            "DA012",
-            f"{where}: line {line} of the query: {tree['error_message']}",
-            expected="SQL as DuckDB reads it",
-        )
-    statements = [] if tree["error"] else tree["statements"]
+        told = f"{where}: line {line} of the query: {tree['error_message']}"
+        raise DataError("DA012", told, expected="SQL as DuckDB reads it")
+    statements: list[dict[str, Any]] = [] if tree["error"] else tree["statements"]
     if len(statements) != 1:
         told = tree.get("error_message") or f"{len(statements)} statements"
         raise DataError("DA013", f"{where}: {told}", expected="one SELECT")
-    nodes = list(_nodes(statements[0]))
-    tables = tuple(dict.fromkeys(n["table_name"] for n in nodes if n.get("type") == "BASE_TABLE"))
-    calls = [node["function"] for node in nodes if node.get("type") == "TABLE_FUNCTION"]
-    words = [word for call in calls if call["function_name"] in _FILE_READERS for word in _words(call, text)]
-    return Query(
-        text=text,
-        tables=tuple(name for name in tables if has_known_suffix(name)),
-        words=tuple(words),
-        closed=all(call["function_name"] in _PURE or _words(call, text) for call in calls),
-    )
+    return statements[0]
 
 
-def _words(call: dict[str, Any], text: str) -> list[Word]:
-    """The string literals of a call's first argument: a path, or a list of paths."""
-    first = call["arguments"][:1]
+def _words(call: dict[str, Any], where: str) -> list[Word]:
+    """The path in a call's first argument, or the list of paths there; none in a call that reads no file."""
+    name = call["function_name"]
+    if name in _PURE:
+        return []
+    if name not in _FILE_READERS:
+        wanted = f"a file in quotes, or one of {', '.join(sorted(_FILE_READERS))}"
+        raise DataError("DA012", f"{where}: {name}() is not read from here", expected=wanted)
+    first = call["arguments"][0]["expression"] if call["arguments"] else {}
+    listed = first.get("function_name") == "list_value"
+    paths = [argument["expression"] for argument in first["arguments"]] if listed else [first]
+    if not all(path.get("class") == "CONSTANT" and path["literal"]["kind"] == "STRING" for path in paths):
+        raise DataError(
+            "DA012", f"{where}: {name}() of an expression", expected="a path in quotes, or a list of them"
+        )
     return [
         Word(
-            node["query_location"],
-            node["query_location"] + node["query_location_length"],
-            node["literal"]["text"],
+            path["query_location"],
+            path["query_location"] + path["query_location_length"],
+            path["literal"]["text"],
         )
-        for node in _nodes(first)
-        if node.get("class") == "CONSTANT" and node["literal"]["kind"] == "STRING"
+        for path in paths
     ]
 
 

@@ -1,36 +1,17 @@
 """One file as a SELECT: by its suffix, with its true column names, typed by all of its rows."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from siklus.data.csv_text import broken_csv, gzip_errors, read_header
-from siklus.data.engine import Engine, identifier, quoted
+from siklus.data.csv_scan import SNIFFED_ROWS, scan_csv, scan_tsv
+from siklus.data.engine import Engine, Scan, identifier, quoted
 from siklus.data.refusals import refusals
 from siklus.data.unzip import unpack
 from siklus.errors import DataError
 
-# Missing, in a column whose other cells are numbers, booleans or moments. In a column of text only the
-# empty cell is: "NA" may be a country there.
-MISSING_WORDS = ("", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "?")
-
-# All rows of most files decide on the types; of a longer file this many, because DuckDB holds them in
-# memory meanwhile. A later cell of another type is an error then, never a silent change.
-SNIFFED_ROWS = 2_000_000
-
-ESTIMATE_ROWS = 20_480  # looked at once more when the query is planned
-
 GLOB_MARKS = "*?["
-
-
-@dataclass(frozen=True)
-class Scan:
-    """``select`` gives columns c0, c1 … in the file's order; ``names`` are what the file calls them."""
-
-    select: str
-    names: tuple[str, ...]
 
 
 def files_of(pattern: str, *, directory: Path) -> list[Path]:
@@ -114,56 +95,6 @@ def _suffix(path: Path) -> str:
     return Path(path.stem if path.suffix.lower() == ".gz" else path.name).suffix.lower()
 
 
-def _scan_csv(connection: duckdb.DuckDBPyConnection, path: Path, shown: str) -> Scan:
-    delimiter = "\t" if _suffix(path) == ".tsv" else None
-    with gzip_errors(shown):
-        header = read_header(path, shown=shown, delimiter=delimiter)
-    columns = [f"c{i}" for i in range(len(header.names))]
-    dialect = (
-        f"{quoted(str(path))}, header = true, skip = 0, comment = '', strict_mode = true, "
-        f"""delim = {quoted(header.delimiter)}, quote = '"', escape = '"', """
-        f"nullstr = [{', '.join(map(quoted, MISSING_WORDS))}]"
-    )
-    types, formats = _sniffed(connection, path, shown, dialect=dialect, columns=columns)
-    texts = [c for c, kind in types.items() if kind == "VARCHAR"]
-    typed = ", ".join(f"{quoted(c)}: {quoted(kind)}" for c, kind in types.items())
-    kept = f", force_not_null = [{', '.join(map(quoted, texts))}]" if texts else ""
-    cells = ", ".join(f"nullif({c}, '') AS {c}" if c in texts else c for c in columns)
-    # All is told, yet auto_detect stays on: it is what lets DuckDB estimate the rows. Without an
-    # estimate it joins by nested loops, and an ASOF join takes minutes instead of a second.
-    told = f"columns = {{{typed}}}{kept}{formats}, auto_detect = true, sample_size = {ESTIMATE_ROWS}"
-    return Scan(f"SELECT {cells} FROM read_csv({dialect}, {told})", header.names)
-
-
-def _sniffed(
-    connection: duckdb.DuckDBPyConnection, path: Path, shown: str, *, dialect: str, columns: list[str]
-) -> tuple[dict[str, str], str]:
-    """Each column's type, and the formats of dates that go with them."""
-    names = ", ".join(map(quoted, columns))
-    sniff = f"FROM sniff_csv({dialect}, names = [{names}], sample_size = {SNIFFED_ROWS})"
-    try:
-        found, date_format, moment_format = connection.execute(
-            f"SELECT Columns, DateFormat, TimestampFormat {sniff}"
-        ).fetchall()[0]
-    except duckdb.Error as exc:
-        # The sniffer only says that nothing fits; reading everything as text says which line does not.
-        typed = ", ".join(f"{quoted(c)}: 'VARCHAR'" for c in columns)
-        try:
-            read = f"read_csv({dialect}, auto_detect = false, columns = {{{typed}}})"
-            connection.execute(f"SELECT count(COLUMNS(*)) FROM {read}")
-        except duckdb.Error as at_line:
-            raise broken_csv(str(at_line), path=path, shown=shown) from at_line
-        raise broken_csv(str(exc), path=path, shown=shown) from exc
-    # A time of day stays the text that it was: no kind of cell is one.
-    types = {
-        c: "VARCHAR" if column["type"] == "TIME" else column["type"]
-        for c, column in zip(columns, found, strict=True)
-    }
-    formats = f", dateformat = {quoted(date_format)}" if date_format else ""
-    formats += f", timestampformat = {quoted(moment_format)}" if moment_format else ""
-    return types, formats
-
-
 def _scan_parquet(connection: duckdb.DuckDBPyConnection, path: Path, shown: str) -> Scan:
     read = f"read_parquet({quoted(str(path))})"
     names = [str(row[0]) for row in connection.execute(f"DESCRIBE FROM {read}").fetchall()]
@@ -202,8 +133,8 @@ def _positional(read: str, names: list[str]) -> Scan:
 
 
 _READERS: Mapping[str, Callable[[duckdb.DuckDBPyConnection, Path, str], Scan]] = {
-    ".csv": _scan_csv,
-    ".tsv": _scan_csv,
+    ".csv": scan_csv,
+    ".tsv": scan_tsv,
     ".parquet": _scan_parquet,
     ".json": _scan_json,
     ".jsonl": _scan_json,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from siklus.data.database import DatabaseSource
-from siklus.data.digest import digest
 from siklus.data.engine import Engine, identifier, open_engine, quoted, read_rows
 from siklus.data.query import Query, parse_query
 from siklus.data.reading import Reading, Source, usable
@@ -78,12 +77,9 @@ class QuerySource:
         return usable(reading, where=self.describe(), time=self.data.time)
 
     def fingerprint(self) -> str:
-        """Of the files and the text; of the rows where the query may read files that it does not name."""
-        query = self._parsed()
-        if not query.closed:
-            return _fingerprint(self.data, {"rows": [digest(self.read().table)]})
-        patterns = dict.fromkeys([*query.tables, *(word.path for word in query.words)])
-        files = {p: [sha256(path) for path in files_of(p, directory=self.directory)] for p in patterns}
+        files = {
+            p: [sha256(path) for path in files_of(p, directory=self.directory)] for p in self._parsed().files
+        }
         return _fingerprint(self.data, files)
 
     def describe(self) -> str:
