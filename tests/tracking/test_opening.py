@@ -46,11 +46,14 @@ def test_without_a_uri_everything_lies_in_the_project_s_state(tracking: Tracking
     assert sorted(path.name for path in root.rglob("*") if path.is_file()) == ["a.txt", "mlflow.db"]
 
 
-def test_a_relative_database_lies_beside_the_project_file(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "runs.db").write_bytes((root / ".siklus" / "mlflow.db").read_bytes())
-    found = open_tracking("sqlite:///data/runs.db", paths=project(tmp_path))
-    assert found.uri == f"sqlite:///{tmp_path}/data/runs.db"
+@pytest.mark.parametrize("name", ["data/runs.db", "s", "./runs.db", "runs.db?timeout=5"])
+def test_a_relative_database_lies_beside_the_project_file(root: Path, tmp_path: Path, name: str) -> None:
+    file = tmp_path / name.partition("?")[0]
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes((root / ".siklus" / "mlflow.db").read_bytes())
+    with open_tracking(f"sqlite:///{name}", paths=project(tmp_path)).run(experiment="new", name="train"):
+        pass
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
 
 
 def test_opening_leaves_environment_and_loggers_as_they_were(
@@ -117,10 +120,10 @@ def test_a_first_run_calls_nobody_says_nothing_and_leaves_the_home_directory_emp
 
 def test_a_server_that_is_not_there_is_refused_at_once_without_its_password(tmp_path: Path) -> None:
     started = time.perf_counter()
-    error = refusal("http://user:secret@127.0.0.1:9/mlflow", tmp_path)
+    error = refusal("http://user:se%2Fcret@127.0.0.1:9/mlflow", tmp_path)
     assert error.code == "TK001"
     assert "http://user:***@127.0.0.1:9/mlflow" in str(error)
-    assert "secret" not in str(error)
+    assert "cret" not in str(error)
     assert time.perf_counter() - started < 10
 
 
@@ -159,6 +162,28 @@ def test_a_server_that_is_no_mlflow_is_refused(tmp_path: Path) -> None:
 def test_a_uri_that_mlflow_cannot_open_is_refused(tmp_path: Path, uri: str) -> None:
     error = refusal(uri, tmp_path)
     assert (error.code, "postgresql://" in (error.expected or "")) == ("TK003", True)
+
+
+@pytest.mark.parametrize("folder", ["50%25", "why?"])
+def test_a_project_in_a_folder_whose_name_no_database_url_can_hold_is_refused(
+    tmp_path: Path, folder: str
+) -> None:
+    with pytest.raises(TrackingError) as caught:
+        open_tracking(None, paths=project(tmp_path / folder))
+    assert caught.value.code == "TK003"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["a b", "c#d", "ö", "it's", "100%"])
+def test_a_project_may_lie_in_a_folder_of_any_other_name(root: Path, tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder / ".siklus").mkdir(parents=True)
+    database = tmp_path / folder / ".siklus" / "mlflow.db"
+    database.write_bytes((root / ".siklus" / "mlflow.db").read_bytes())
+    with open_tracking(None, paths=project(tmp_path / folder)).run(experiment="new", name="train") as run:
+        run.artifact("a b/é.txt", b"a")
+    kept = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
+    artifacts = Path(folder, ".siklus", "artifacts", run.id, "artifacts")
+    assert sorted(kept) == sorted([artifacts / "a b" / "é.txt", Path(folder, ".siklus", "mlflow.db")])
 
 
 @pytest.mark.skipif(find_spec("pymssql") is not None, reason="the driver is installed")

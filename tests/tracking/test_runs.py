@@ -176,13 +176,13 @@ def test_trials_are_children_with_all_they_had(tracking: Tracking, experiment: s
     assert linear.info.end_time - linear.info.start_time == 90_000
 
 
-def test_a_hundred_trials_are_noted_within_seconds(tracking: Tracking, experiment: str) -> None:
-    trials = [Trial(name=f"t{i}", parameters={"i": i}, metrics={"mae": float(i)}) for i in range(100)]
+def test_thirty_trials_are_noted_within_seconds(tracking: Tracking, experiment: str) -> None:
+    trials = [Trial(name=f"t{i}", parameters={"i": i}, metrics={"mae": float(i)}) for i in range(30)]
     with tracking.run(experiment=experiment, name="train") as run:
         started = time.process_time()
         run.log_batch(trials)
         spent = time.process_time() - started
-    assert spent < 5  # seconds of this process alone, whatever else the machine does; about 1
+    assert spent < 3  # seconds of this process alone, whatever else the machine does; about 0.3
 
 
 def test_what_mlflow_refuses_is_said_with_a_code(tracking: Tracking, experiment: str) -> None:

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import unquote
 
 from siklus.errors import FileError, TrackingError
 from siklus.extras import need
@@ -120,13 +121,14 @@ def _disk_or_network(exc: OSError, uri: str) -> FileError | TrackingError:
 
 def _said(exc: BaseException, uri: str) -> str:
     text = " ".join(str(exc).split())
-    if password := _password(uri):
-        text = text.replace(password, "***")
+    for secret in filter(None, {_password(uri), unquote(_password(uri))}):
+        text = text.replace(secret, "***")
     return f"MLflow at {shown(uri)}: {text[:500]}"
 
 
-def _password(uri: str) -> str | None:
+def _password(uri: str) -> str:
+    """As it stands in the URI; empty without one."""
     # By hand: urlsplit refuses to read a database URL whose password holds a bracket.
     authority = uri.partition("://")[2].partition("/")[0]
-    user, at, _ = authority.rpartition("@")
-    return user.partition(":")[2] if at else None
+    user, _, _ = authority.rpartition("@")
+    return user.partition(":")[2]

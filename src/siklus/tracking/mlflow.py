@@ -17,7 +17,7 @@ from siklus.extras import need
 from siklus.files import disk_errors
 from siklus.project.paths import Paths
 from siklus.tracking.boundary import calling, error_code, shown
-from siklus.tracking.store import SQLITE, connect, sqlite_file
+from siklus.tracking.store import connect, from_root, sqlite_uri
 
 Status: TypeAlias = Literal["FINISHED", "FAILED", "KILLED"]
 
@@ -165,10 +165,7 @@ def open_tracking(uri: str | None, *, paths: Paths) -> Tracking:
     A database keeps no artifacts, so they go to the project's state; a server keeps its own. A relative
     SQLite path starts from the project's root.
     """
-    if uri is None:
-        uri = f"{SQLITE}{paths.tracking_database.absolute()}"
-    elif (path := sqlite_file(uri)) is not None:
-        uri = f"{SQLITE}{(paths.root / path).absolute()}"
+    uri = sqlite_uri(paths.tracking_database.absolute()) if uri is None else from_root(uri, paths.root)
     artifacts = None if uri.startswith("http") else paths.artifacts.absolute()
     return Tracking(uri, connect(uri), artifacts=artifacts)
 

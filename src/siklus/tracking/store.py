@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from siklus.errors import TrackingError
 from siklus.extras import need
@@ -40,9 +41,25 @@ def connect(uri: str) -> Any:
         return client
 
 
+def sqlite_uri(path: Path) -> str:
+    """The URI of a database file. TK003 for a path that SQLAlchemy would decode and MLflow would not."""
+    if "?" in str(path) or unquote(str(path)) != str(path):
+        wanted = "no ? and no %20 in the path, or a tracking_uri elsewhere"
+        raise TrackingError("TK003", f"{path}: MLflow cannot keep a database here", expected=wanted)
+    return f"{SQLITE}{path}"
+
+
+def from_root(uri: str, root: Path) -> str:
+    """The URI, with a relative SQLite path counted from ``root`` instead of the working directory."""
+    if sqlite_file(uri) is None:
+        return uri
+    name, mark, query = uri.removeprefix(SQLITE).partition("?")
+    return f"{SQLITE}{(root / name).absolute()}{mark}{query}"
+
+
 def sqlite_file(uri: str) -> Path | None:
     """The database's file, where it is one."""
-    name = uri.removeprefix(SQLITE)
+    name = uri.removeprefix(SQLITE).partition("?")[0]
     return Path(name) if uri.startswith(SQLITE) and name not in ("", ":memory:") else None
 
 
@@ -76,8 +93,9 @@ def _create(path: Path) -> None:
         os.close(handle)
     draft = Path(name)
     try:
-        with calling(f"{SQLITE}{draft}"):
-            need("mlflow").MlflowClient(tracking_uri=f"{SQLITE}{draft}")
+        uri = sqlite_uri(draft)
+        with calling(uri):
+            need("mlflow").MlflowClient(tracking_uri=uri)
         with disk_errors(path):
             draft.chmod(0o644)
             _link(draft, path)
