@@ -108,7 +108,7 @@ class _TorchPerceptron(BaseEstimator):  # type: ignore[misc] # scikit-learn ship
         return value
 
 
-class TorchClassifier(ClassifierMixin, _TorchPerceptron):  # type: ignore[misc]
+class TorchClassifier(ClassifierMixin, _TorchPerceptron):  # type: ignore[misc] # as above
     """Class probabilities by a softmax over the last layer; learns by cross-entropy."""
 
     def fit(self, X: Any, y: Any) -> Self:
@@ -131,7 +131,7 @@ class TorchClassifier(ClassifierMixin, _TorchPerceptron):  # type: ignore[misc]
         return chosen
 
 
-class TorchRegressor(RegressorMixin, _TorchPerceptron):  # type: ignore[misc]
+class TorchRegressor(RegressorMixin, _TorchPerceptron):  # type: ignore[misc] # as above
     """One number a row; learns by squared error of the standardised target."""
 
     def fit(self, X: Any, y: Any) -> Self:

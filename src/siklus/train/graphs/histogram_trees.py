@@ -24,6 +24,7 @@ LINK_OF_LOSS = {
     "gamma": "log",
     "poisson": "log",
 }
+LARGEST_MEMBER = 2.0**31  # the runtime keeps sets of int32
 WIDEST_GAPS = 1024  # from the lowest to the highest category; a column has 255 at most
 
 
@@ -62,7 +63,7 @@ def _places(model: Any) -> NDArray[np.int64]:
 class _Words:
     """``seen``: the values that a column's ranks stand for. ``low`` and ``high``: beyond them every value
     reads as missing in the graph. ``gaps``: values between them that were not seen; None when they
-    cannot be listed, and then ``low`` and ``high`` are infinite."""
+    are too many to be listed, and then ``low`` and ``high`` are infinite."""
 
     seen: Floats
     low: float
@@ -81,12 +82,15 @@ def _words(model: Any) -> Mapping[int, _Words]:
 def _words_of(values: NDArray[Any]) -> _Words:
     if values.dtype.kind not in "iuf":
         what = f"HistGradientBoosting with categories of type {values.dtype}"
-        raise ExportError("EX001", what, expected="numbers: indices of a vocabulary")
+        raise ExportError("EX001", what, expected="whole numbers: indices of a vocabulary")
     seen = values[~np.isnan(values)].astype(np.float64)
+    odd = seen[(seen != np.floor(seen)) | (np.abs(seen) >= LARGEST_MEMBER)]
+    if len(odd):
+        what = f"HistGradientBoosting with the category {odd[0]}"
+        raise ExportError("EX001", what, expected="whole numbers: indices of a vocabulary")
     if not len(seen):
         return _Words(seen, np.inf, -np.inf, seen)
-    whole = bool(np.all(seen == np.floor(seen)))
-    if not whole or seen[-1] - seen[0] > WIDEST_GAPS:
+    if seen[-1] - seen[0] > WIDEST_GAPS:
         return _Words(seen, -np.inf, np.inf, None)
     return _Words(seen, seen[0], seen[-1], np.setdiff1d(np.arange(seen[0], seen[-1]), seen))
 

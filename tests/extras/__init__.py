@@ -1,0 +1,1 @@
+"""What needs a package that `make test` does not install."""
