@@ -24,9 +24,9 @@ from siklus.contract.columns import read_contract
 from siklus.errors import ServeError
 from siklus.project.file import OpenProject
 from siklus.table import Table
-from siklus.train.release import instances_of
 from siklus.train.results import Release
 from siklus.train.run import Training
+from siklus.train.sealing import instances_of
 from siklus.train.setting import setting_of
 from siklus.train.steps import Span
 

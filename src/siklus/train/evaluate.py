@@ -1,21 +1,22 @@
 """How good is a model on rows that nothing was fitted on: whole, by slice, by class, and column by column."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.contract.columns import Label
+from siklus.contract.columns import Boolean, Category, Contract, Label
 from siklus.stats.calibration import calibration
 from siklus.stats.confusion import confusion_matrix
 from siklus.stats.intervals import LEVEL, Estimate, estimate
 from siklus.stats.losses import Floats, Truth
 from siklus.stats.ranking import roc_curve
 from siklus.stats.scores import METRICS, Task, names_of, score
-from siklus.table import Cells, is_missing
+from siklus.table import Cells, Table, is_missing
 
+SLICED_WORDS = 20  # a column with more words than this is sliced only where a gate asks for it
 FEWEST_SLICE_ROWS = 30  # below it an interval says little more than "somewhere"
 CURVE_POINTS = 200  # more cannot be told apart in a picture
 RESIDUAL_QUANTILES = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -117,6 +118,17 @@ def evaluate(
         roc=_curves(truth, said, found.classes or ()),
         calibration=_calibration(truth, said),
     )
+
+
+def slices_of(contract: Contract, table: Table, *, asked: Collection[str] = ()) -> Mapping[str, Cells]:
+    """The columns to look at value by value: short vocabularies, booleans, and those that are asked for."""
+    short = {
+        column.name
+        for column in contract.columns
+        if isinstance(column, Boolean)
+        or (isinstance(column, Category) and len(column.vocabulary) <= SLICED_WORDS)
+    }
+    return {name: table[name] for name in table if name in short or name in asked}
 
 
 def importance(

@@ -97,7 +97,7 @@ def _on_the_target_scale(graph: Graph, model: Any, value: Matrix) -> Matrix:
 
 def _refuse_other_classes(model: Any, wanted: Sequence[Label] | None) -> None:
     found = np.asarray(getattr(model, "classes_", [] if wanted is None else wanted)).tolist()
-    if found != list(range(len(found)) if wanted is None else wanted) or not found:
+    if found != (list(range(len(found))) if wanted is None else list(wanted)) or not found:
         expected = "indices 0 to k-1, all seen" if wanted is None else f"{list(wanted)[:10]}"
         raise ExportError("EX002", f"classes {found[:10]}", expected=expected)
 

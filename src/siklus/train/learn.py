@@ -7,13 +7,11 @@ import joblib
 import numpy as np
 
 from siklus.contract.check import check
-from siklus.contract.columns import Category, Column, Contract, Datetime, Integer, Number, slots_of
 from siklus.contract.decode import decode_table, decode_target
 from siklus.data.snapshot import keep
 from siklus.data.sources import Source
 from siklus.data.split import split
 from siklus.errors import RowsRefused, TrainError
-from siklus.stats.profile import ColumnProfile, profile_numbers, profile_words
 from siklus.table import is_missing
 from siklus.train.choose import best_of_each, choose
 from siklus.train.folds import held_out
@@ -30,7 +28,7 @@ from siklus.train.results import (
 )
 from siklus.train.search import Trial, search
 from siklus.train.setting import Setting
-from siklus.train.trials import Bench, Floats, Workers, fit
+from siklus.train.trials import Bench, Workers, fit
 
 
 def ingest(setting: Setting, source: Source, draft: Path) -> str:
@@ -134,27 +132,6 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
         ),
     )
     return f"{len(trials)} trials; {choice.why}"
-
-
-def profile_of(contract: Contract, matrix: Floats) -> dict[str, ColumnProfile]:
-    """The reference profile of decoded rows, slot by slot: `distance`, `departure.hour` …"""
-    profiles: dict[str, ColumnProfile] = {}
-    at = 0
-    for column in contract.columns:
-        for slot in slots_of(column):
-            profiles[slot] = _profile(column, matrix[:, at])
-            at += 1
-    return profiles
-
-
-def _profile(column: Column, values: Floats) -> ColumnProfile:
-    match column:
-        case Category(vocabulary=words):
-            return profile_words(values, words)
-        case Number(minimum=low, maximum=high) | Integer(minimum=low, maximum=high):
-            return profile_numbers(values, minimum=low, maximum=high)
-        case Datetime() | _:
-            return profile_numbers(values)
 
 
 def _row(trial: Trial) -> LeaderboardRow:

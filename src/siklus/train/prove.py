@@ -1,6 +1,5 @@
 """The steps that prove: evaluate on rows that nothing was fitted on, export with parity, gate."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -8,13 +7,13 @@ import numpy as np
 
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
 from siklus.bundle.read import open_bundle
-from siklus.contract.columns import Boolean, Category, Contract, slots_of
+from siklus.contract.columns import Contract, slots_of
 from siklus.contract.decode import decode_table
 from siklus.errors import ExportError
 from siklus.registry.versions import Version
 from siklus.stats.paired import Difference, compare
-from siklus.table import Cells, Table
-from siklus.train.evaluate import evaluate, importance
+from siklus.table import Table
+from siklus.train.evaluate import evaluate, importance, slices_of
 from siklus.train.export import to_onnx
 from siklus.train.gates import judge
 from siklus.train.native import native_bytes
@@ -24,7 +23,6 @@ from siklus.train.results import PREDICTIONS_FILE, Exported, Gated, Results, lea
 from siklus.train.setting import Setting
 from siklus.train.trials import predict
 
-SLICED_WORDS = 20  # a column with more words than this is sliced only where a gate asks for it
 CHAMPION_LEVEL = 0.95
 
 
@@ -40,7 +38,11 @@ def evaluate_model(setting: Setting, results: Results, draft: Path) -> str:
         predictions,
         task=setting.contract.task,
         classes=setting.contract.target.classes,
-        slices=slices_of(setting, results.table.take(parts.test)),
+        slices=slices_of(
+            setting.contract,
+            results.table.take(parts.test),
+            asked={gate.column for gate in setting.opened.settings.gates.slices},
+        ),
         seed=seed,
     )
     worth = importance(
@@ -115,18 +117,6 @@ def against_champion(setting: Setting, results: Results, bundle: Path, *, metric
     return compare(
         metric, results.target[results.parts.test], results.predictions, theirs, level=CHAMPION_LEVEL
     )
-
-
-def slices_of(setting: Setting, table: Table) -> Mapping[str, Cells]:
-    """Columns whose values are looked at one by one: short vocabularies, booleans, and those that gates name."""
-    asked = {gate.column for gate in setting.opened.settings.gates.slices}
-    short = {
-        column.name
-        for column in setting.contract.columns
-        if isinstance(column, Boolean)
-        or (isinstance(column, Category) and len(column.vocabulary) <= SLICED_WORDS)
-    }
-    return {name: table[name] for name in table if name in short | asked}
 
 
 def slot_groups(contract: Contract) -> dict[str, list[int]]:

@@ -1,32 +1,23 @@
 """The last step: seal the bundle, note the run in MLflow, and register the version if the gates hold."""
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from siklus import __version__
-from siklus.bundle.golden import golden_answers
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
 from siklus.bundle.papers import Golden, Provenance
-from siklus.bundle.read import open_bundle
-from siklus.bundle.write import Contents, digest_of, manifest_of, place, seal
-from siklus.contract.columns import Contract
+from siklus.bundle.write import Contents, digest_of
 from siklus.project.file import FILE_NAME
 from siklus.registry.stages import Stage
 from siklus.registry.versions import Registry, Version
-from siklus.stats.profile import ColumnProfile, Profile, profile_numbers, profile_words
-from siklus.table import Table
 from siklus.tracking.mlflow import Run, Tracking, Trial
 from siklus.tracking.provenance import environment_lock, source_state
 from siklus.train.card import card
-from siklus.train.learn import profile_of
 from siklus.train.results import Exported, Gated, Ingested, LeaderboardRow, Release, Results, Searched, leave
+from siklus.train.sealing import GOLDEN_ROWS, reference_profile, seal_among, with_golden
 from siklus.train.setting import Setting
-
-GOLDEN_ROWS = 16
 
 
 def release(setting: Setting, results: Results, tracking: Tracking, draft: Path) -> str:
@@ -59,6 +50,7 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
 def seal_bundle(setting: Setting, results: Results, *, parent: Version | None) -> Path:
     """The sealed bundle under its digest; opened once, so that what is registered is known to answer."""
     exported = results.of("export", Exported)
+    fitted = np.concatenate([results.parts.train, results.parts.valid])
     model_file = ONNX_FILE if exported.format == "onnx" else NATIVE_FILES[exported.format]
     contents = Contents(
         name=setting.name,
@@ -67,29 +59,15 @@ def seal_bundle(setting: Setting, results: Results, *, parent: Version | None) -
         model_format=exported.format,
         golden=Golden(instances=[], outputs=[]),
         provenance=_provenance(setting, results, parent=parent),
-        profile=_reference_profile(setting, results),
+        profile=reference_profile(setting.contract, results.matrix[fitted], results.predictions),
         evaluation=_evidence(results),
         pictures=results.pictures(),
         card=card(setting, results),
     )
-    golden_table = results.table.take(results.parts.test[:GOLDEN_ROWS])
-    golden = golden_answers(
-        contents.model,
-        instances_of(golden_table, setting.contract),
-        manifest=manifest_of(contents, now=setting.now),
-        contract=setting.contract,
+    test = results.table.take(results.parts.test[:GOLDEN_ROWS])
+    return seal_among(
+        with_golden(contents, test, now=setting.now), setting.opened.paths.bundles, now=setting.now
     )
-    draft = setting.opened.paths.bundles / "draft"
-    seal(replace(contents, golden=golden), draft, now=setting.now)
-    open_bundle(draft)
-    return place(draft, setting.opened.paths.bundles)
-
-
-def instances_of(table: Table, contract: Contract) -> list[dict[str, Any]]:
-    """Rows as a JSON client would send them."""
-    raw = [{name: row[name] for name in contract.names if name in row} for row in table.records()]
-    plain: list[dict[str, Any]] = msgspec.to_builtins(raw)
-    return plain
 
 
 def _provenance(setting: Setting, results: Results, *, parent: Version | None) -> Provenance:
@@ -110,19 +88,6 @@ def _provenance(setting: Setting, results: Results, *, parent: Version | None) -
         parameters=searched.parameters,
         environment=environment_lock(),
         parent_version=str(parent.number) if parent else None,
-    )
-
-
-def _reference_profile(setting: Setting, results: Results) -> Profile:
-    """Columns as the model saw them in training; its answers on the test part, where it was not fitted."""
-    rows = np.concatenate([results.parts.train, results.parts.valid])
-    classes = setting.contract.target.classes
-    if classes is None:
-        prediction: ColumnProfile = profile_numbers(results.predictions)
-    else:
-        prediction = profile_words(np.argmax(results.predictions, axis=1).astype(np.float64), classes)
-    return Profile(
-        rows=len(rows), columns=profile_of(setting.contract, results.matrix[rows]), prediction=prediction
     )
 
 

@@ -35,7 +35,7 @@ def torch_module_to_onnx(
     torch = need("torch", extra="torch")
     need("onnxscript", extra="torch")  # torch.onnx needs it and would say so less clearly
     batch = torch.from_numpy(np.ascontiguousarray(_few_rows(example), dtype=np.float32))
-    with _evaluating(module):
+    with evaluating(module):
         width, flat = _answer_shape(torch, module, batch)
         part = _exported(torch, module, batch)
     graph = Graph(shape=example.shape[1:], entry=entry)
@@ -63,7 +63,7 @@ def _with_head(graph: Graph, answer: Matrix, *, task: Task, logits: bool) -> Mat
 
 
 @contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
+def evaluating(module: Any) -> Iterator[None]:
     """Dropout off and batch norms fixed; the module is left as it was found."""
     training = [part for part in module.modules() if part.training]
     module.eval()
