@@ -38,7 +38,9 @@ def dense(contract: Contract) -> ColumnTransformer:
     if numbers:
         parts.append(("numbers", scaled, numbers))
     if spread:
-        words = Pipeline([("fill", _fill("constant", MISSING_WORD)), ("one_hot", _one_hot(list(spread.values())))])
+        words = Pipeline(
+            [("fill", _fill("constant", MISSING_WORD)), ("one_hot", _one_hot(list(spread.values())))]
+        )
         parts.append(("words", words, list(spread)))
     return ColumnTransformer(parts)
 

@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -12,7 +12,9 @@ from typing import Any, get_args
 import msgspec
 
 from siklus.errors import ProjectError
+from siklus.project.overrides import override
 from siklus.project.paths import Paths
+from siklus.project.places import Key, Places, find_places
 from siklus.project.sections import (
     Data,
     Gates,
@@ -24,9 +26,9 @@ from siklus.project.sections import (
     Train,
     refuse_unclear_source,
 )
+from siklus.project.wanted import type_at, wanted
 
 FILE_NAME = "siklus.toml"
-ENVIRONMENT_PREFIX = "SIKLUS_"
 
 SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "project": ProjectSection,
@@ -35,6 +37,10 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "serve": Serve,
     "state": State,
 }
+KNOWN = (*SECTIONS, "gates")
+GATE_SETTINGS = ("parity", "champion", "slices")
+BOUND = 'a bound such as "<= 12"'
+SLICES = 'a column and bounds: { column = "origin", mae = "<= 15" }'
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,10 @@ class OpenProject:
 
 def find_project(start: Path) -> Path:
     """The nearest siklus.toml in ``start`` or above it; ProjectError PJ001 when there is none."""
+    if not start.exists():
+        raise ProjectError(
+            "PJ001", f"{start}: no such folder", expected="a project's folder, or one below it"
+        )
     for folder in [start, *start.parents]:
         if (folder / FILE_NAME).is_file():
             return folder / FILE_NAME
@@ -64,147 +74,130 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
     """Parse and validate the file whole, so that a wrong key is found before any work starts.
 
     ``environment``: `SIKLUS_TRAIN__TRIALS=5` overrides `[train] trials`, `SIKLUS_DATA__SPLIT__BY`
-    `[data.split] by`; a value is read as TOML where it is TOML, else as a string.
+    `[data.split] by`; a value is read as TOML where it is TOML, else as text. ProjectError PJ002 to PJ007.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        raw = tomllib.loads(text)
-    except UnicodeDecodeError as exc:
-        raise ProjectError("PJ002", f"{path}: not UTF-8 at byte {exc.start}", expected="UTF-8 text") from exc
-    except tomllib.TOMLDecodeError as exc:
-        raise ProjectError("PJ002", f"{path}: {exc}", expected="TOML") from exc
-    lines = _Lines(path, text)
-    _override(raw, environment, lines)
-    known = [*SECTIONS, "gates"]
+    text = _text(path)
+    raw = _parsed(path, text)
+    places = find_places(path, text, override(raw, environment, sections=KNOWN))
     for name in raw:
-        if name not in known:
-            raise ProjectError("PJ003", f"{lines.at((name,))}: unknown section [{name}]", expected=_near(name, known))
+        if name not in KNOWN:
+            place = f"{places.at((name,))}: unknown section [{name}]"
+            raise ProjectError("PJ003", place, expected=_near(name, KNOWN))
     for required in ("project", "data"):
         if required not in raw:
-            raise ProjectError("PJ005", f"{path}: no section [{required}]", expected=f"a section [{required}]")
+            raise ProjectError(
+                "PJ005", f"{path}: no section [{required}]", expected=f"a section [{required}]"
+            )
     sections: dict[str, Any] = {
-        name: _section(raw[name], kind, name, lines) for name, kind in SECTIONS.items() if name in raw
+        name: _section(raw[name], kind, name, places) for name, kind in SECTIONS.items() if name in raw
     }
-    refuse_unclear_source(sections["data"], where=lines.at(("data",)))
-    return Project(**sections, gates=_gates(raw.get("gates", {}), lines))
+    refuse_unclear_source(sections["data"], where=places.at(("data",)))
+    return Project(**sections, gates=_gates(raw.get("gates", {}), places))
 
 
-class _Lines:
-    """Where each key stands, since tomllib keeps no positions."""
-
-    HEADER = re.compile(r"^\s*\[{1,2}\s*([^\[\]]+?)\s*\]{1,2}\s*(#.*)?$")
-    KEY = re.compile(r"^\s*([A-Za-z0-9_-]+|\"[^\"]+\"|'[^']+')\s*[=.]")
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self.places: dict[tuple[str, ...], int] = {}
-        section: tuple[str, ...] = ()
-        for number, line in enumerate(text.splitlines(), start=1):
-            if header := self.HEADER.match(line):
-                section = tuple(part.strip().strip("\"'") for part in header[1].split("."))
-                self.places.setdefault(section, number)
-            elif key := self.KEY.match(line):
-                self.places.setdefault((*section, key[1].strip("\"'")), number)
-
-    def at(self, key: tuple[str, ...]) -> str:
-        """`file:line` of the key, or of the nearest thing around it that has a line of its own."""
-        while key and key not in self.places:
-            key = key[:-1]
-        return f"{self.path}:{self.places[key]}" if key else str(self.path)
-
-
-def _override(raw: dict[str, Any], environment: Mapping[str, str], lines: _Lines) -> None:
-    for variable, value in sorted(environment.items()):
-        if not variable.startswith(ENVIRONMENT_PREFIX) or "__" not in variable:
-            continue
-        *sections, key = variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__")
-        table = raw
-        for section in sections:
-            table = table.setdefault(section, {})
-        table[key] = _toml_value(value)
-        lines.places.pop((*sections, key), None)  # the message must not point at a line that was overridden
-
-
-def _toml_value(text: str) -> object:
+def _text(path: Path) -> str:
+    raw = path.read_bytes()
     try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _section(raw: object, kind: type[msgspec.Struct], name: str, lines: _Lines) -> msgspec.Struct:
-    _refuse_unknown_keys(raw, kind, (name,), lines)
-    try:
-        return msgspec.convert(raw, type=kind)
-    except msgspec.ValidationError as exc:
-        problem, _, place = str(exc).partition(" - at `$")
-        path = (name, *(part for part in place.rstrip("`").split(".") if part))
+        return raw.decode("utf-8-sig")  # some editors begin a file with a mark that TOML does not know
+    except UnicodeDecodeError as exc:
+        line = raw[: exc.start].count(b"\n") + 1
         raise ProjectError(
-            "PJ004", f"{lines.at(path)}: [{name}]{_shown(raw, path[1:])}", expected=_lowered(problem)
+            "PJ002", f"{path}:{line}: not UTF-8 at byte {exc.start}", expected="UTF-8 text"
         ) from exc
 
 
-def _refuse_unknown_keys(raw: object, kind: type[msgspec.Struct], path: tuple[str, ...], lines: _Lines) -> None:
+def _parsed(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        what, _, place = str(exc).rpartition(" (at ")
+        line = re.match(r"line (\d+)", place)
+        at = f"{path}:{line[1]}" if line else str(path)
+        raise ProjectError("PJ002", f"{at}: {what}", expected="TOML (text stands in quotes)") from exc
+
+
+def _section(raw: object, kind: type[msgspec.Struct], name: str, places: Places) -> msgspec.Struct:
+    _refuse_unknown_keys(raw, kind, (name,), places)
+    try:
+        return msgspec.convert(raw, type=kind)
+    except msgspec.ValidationError as exc:
+        raise _refused(str(exc), raw, kind, name, places) from exc
+
+
+def _refused(
+    problem: str, raw: object, kind: type[msgspec.Struct], name: str, places: Places
+) -> ProjectError:
+    """What msgspec found, as a person would say it: its messages end in "at `$.split.by`"."""
+    what, _, place = problem.partition(" - at `$")
+    inside = tuple(re.findall(r"\.([A-Za-z_]+)", place))
+    title = ".".join([name, *inside[:-1]])
+    missing = re.search(r"missing required field `(\w+)`", what)
+    if missing:
+        return ProjectError(
+            "PJ005",
+            f"{places.at((name, *inside))}: [{name}] has no {missing[1]}",
+            expected=f"{missing[1]} = …",
+        )
+    given: Any = raw
+    for part in inside:
+        given = given[part]
+    told = f"{places.at((name, *inside))}: [{title}] {inside[-1]} = {json.dumps(given, default=str)}"
+    return ProjectError("PJ004", told, expected=wanted(type_at(msgspec.inspect.type_info(kind), inside)))
+
+
+def _refuse_unknown_keys(raw: object, kind: type[msgspec.Struct], path: Key, places: Places) -> None:
     if not isinstance(raw, dict):
-        raise ProjectError("PJ004", f"{lines.at(path)}: {'.'.join(path)} = {raw!r}", expected="a section")
+        raise ProjectError("PJ004", f"{places.at(path)}: {'.'.join(path)} = {raw!r}", expected="a section")
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
     for key, value in raw.items():
         if key not in fields:
-            place = f"{lines.at((*path, key))}: [{'.'.join(path)}] unknown key {key!r}"
+            place = f"{places.at((*path, key))}: [{'.'.join(path)}] unknown key {key!r}"
             raise ProjectError("PJ003", place, expected=_near(key, list(fields)))
         nested = [part for part in (fields[key], *get_args(fields[key])) if _is_struct(part)]
         if nested:
-            _refuse_unknown_keys(value, nested[0], (*path, key), lines)
+            _refuse_unknown_keys(value, nested[0], (*path, key), places)
 
 
 def _is_struct(kind: object) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _gates(raw: Mapping[str, Any], lines: _Lines) -> Gates:
-    """[gates] holds metric names as keys, so it is read by hand; which metrics exist is the gates' own knowledge."""
-    bounds: dict[str, str] = {}
-    settings: dict[str, Any] = {}
-    for key, value in raw.items():
-        if key == "slices":
-            entries = value if isinstance(value, list) else [value]
-            settings["slices"] = tuple(_slice_gate(entry, lines) for entry in entries)
-        elif key in ("parity", "champion"):
-            settings[key] = value
-        elif isinstance(value, str):
-            bounds[key] = value
-        else:
-            raise ProjectError(
-                "PJ007", f"{lines.at(('gates', key))}: [gates] {key} = {value!r}", expected='a bound such as "<= 12"'
-            )
-    try:
-        return msgspec.convert({"bounds": bounds, **settings}, type=Gates)
-    except msgspec.ValidationError as exc:
-        raise ProjectError("PJ007", f"{lines.at(('gates',))}: [gates] {exc}", expected="as docs/project-file.md says") from exc
+def _gates(raw: object, places: Places) -> Gates:
+    """[gates] holds metrics as keys, so it is read by hand; which exist is the gates' own knowledge."""
+    if not isinstance(raw, dict):
+        raise ProjectError("PJ004", f"{places.at(('gates',))}: gates = {raw!r}", expected="a section")
+    settings = {key: value for key, value in raw.items() if key in GATE_SETTINGS}
+    bounds = {key: value for key, value in raw.items() if key not in GATE_SETTINGS}
+    for key, value in bounds.items():
+        if not isinstance(value, str):
+            near = difflib.get_close_matches(key, GATE_SETTINGS, n=1)
+            raise _gate_refused(key, value, places, expected=f"{near[0]!r}?" if near else BOUND)
+    if not isinstance(settings.get("parity", False), bool):
+        raise _gate_refused("parity", raw["parity"], places, expected="true or false")
+    if not isinstance(settings.get("champion", ""), str):
+        raise _gate_refused("champion", raw["champion"], places, expected="a metric's name")
+    given = settings.pop("slices", [])
+    slices = tuple(_slice_gate(item, places) for item in (given if isinstance(given, list) else [given]))
+    return Gates(bounds=bounds, slices=slices, **settings)
 
 
-def _slice_gate(raw: object, lines: _Lines) -> SliceGate:
-    if not isinstance(raw, dict) or not isinstance(raw.get("column"), str) or len(raw) < 2:
-        raise ProjectError(
-            "PJ007",
-            f"{lines.at(('gates', 'slices'))}: [gates] slices = {raw!r}",
-            expected='a column and bounds: { column = "origin", mae = "<= 15" }',
-        )
-    return SliceGate(column=raw["column"], bounds={key: value for key, value in raw.items() if key != "column"})
+def _slice_gate(raw: object, places: Places) -> SliceGate:
+    bounds = dict(raw) if isinstance(raw, dict) else {}
+    column = bounds.pop("column", None)
+    if (
+        not isinstance(column, str)
+        or not bounds
+        or not all(isinstance(text, str) for text in bounds.values())
+    ):
+        raise _gate_refused("slices", raw, places, expected=SLICES)
+    return SliceGate(column=column, bounds=bounds)
 
 
-def _near(word: str, known: list[str]) -> str:
+def _gate_refused(key: str, value: object, places: Places, *, expected: str) -> ProjectError:
+    told = f"{places.at(('gates', key))}: [gates] {key} = {json.dumps(value, default=str)}"
+    return ProjectError("PJ007", told, expected=expected)
+
+
+def _near(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
     return f"{close[0]!r}?" if close else f"one of {', '.join(known)}"
-
-
-def _shown(raw: object, path: tuple[str, ...]) -> str:
-    for part in path:
-        raw = raw.get(part) if isinstance(raw, dict) else raw
-    return f" {'.'.join(path)} = {json.dumps(raw, default=str)}" if path else ""
-
-
-def _lowered(problem: str) -> str:
-    """msgspec says "Expected `int`, got `str`"; our sentence already begins with "expected"."""
-    text = problem.removeprefix("Expected ").replace("`", "")
-    return text.replace("Object missing required field", "the key")

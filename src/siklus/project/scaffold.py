@@ -1,4 +1,4 @@
-"""The project file that `siklus init` writes: commented, with what it does not decide left ready to uncomment."""
+"""The project file that `siklus init` writes: commented, and what it leaves open is ready to uncomment."""
 
 import json
 import re
@@ -9,6 +9,17 @@ BASELINE_GATE = {
     "classification": ('accuracy = ">= 0.85"', "roc_auc"),
     "regression": ('mae = "<= 10"', "mae"),
 }
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # what a literal string of TOML may not hold
+TRAIN = """\
+# [data.split]
+# valid = 0.2               # chooses between candidates
+# test = 0.2                # judges the chosen one; nothing is fitted on it
+
+[train]
+candidates = ["linear", "random-forest", "hist-gradient-boosting"]
+trials = 20
+seconds = 300
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,44 +46,44 @@ def project_name(text: str) -> str:
 
 def project_text(scaffold: Scaffold) -> str:
     """siklus.toml, as TOML that reads back to the same settings."""
+    head = [
+        "# A Siklus project. Every key is explained in docs/project-file.md; an unknown one is an error.",
+        "",
+        "[project]",
+        f"name = {_quoted(scaffold.name)}",
+        f"task = {_quoted(scaffold.task)}",
+        "",
+    ]
+    tail = ["", "[serve]", "port = 8000", ""]
+    return "\n".join([*head, *_data(scaffold), "", TRAIN, *_gates(scaffold), *tail])
+
+
+def _data(scaffold: Scaffold) -> list[str]:
+    time = _open('time = "COLUMN"', "split by time: the latest rows judge")
+    key = _open('key = "COLUMN"', "names a row for ever, so that splits never shuffle")
+    return [
+        "[data]",
+        *(f"{name} = {_block(text)}" for name, text in scaffold.source.items()),
+        f"target = {_quoted(scaffold.target)}",
+        f"time = {_quoted(scaffold.time)}" if scaffold.time else time,
+        f"key = {_quoted(scaffold.key)}" if scaffold.key else key,
+        'contract = "contract.json"  # what a row must be: read it, correct it, commit it',
+    ]
+
+
+def _gates(scaffold: Scaffold) -> list[str]:
     example, champion_metric = BASELINE_GATE[scaffold.task]
-    time = f"time = {_quoted(scaffold.time)}" if scaffold.time else '# time = "COLUMN"       # split by time: the latest rows judge'
-    key = f"key = {_quoted(scaffold.key)}" if scaffold.key else '# key = "COLUMN"        # names a row for ever, so that splits never shuffle'
-    gates = [f"{name} = {value}" for name, value in scaffold.gates.items()]
-    return "\n".join(
-        [
-            "# A Siklus project. Every key is explained in docs/project-file.md; an unknown one is an error.",
-            "",
-            "[project]",
-            f"name = {_quoted(scaffold.name)}",
-            f"task = {_quoted(scaffold.task)}",
-            "",
-            "[data]",
-            *(f"{key} = {_block(value)}" for key, value in scaffold.source.items()),
-            f"target = {_quoted(scaffold.target)}",
-            time,
-            key,
-            'contract = "contract.json"   # what a row must be: read it, correct it, commit it',
-            "",
-            "# [data.split]",
-            "# valid = 0.2              # chooses between candidates",
-            "# test = 0.2               # judges the chosen one; nothing is fitted on it",
-            "",
-            "[train]",
-            'candidates = ["linear", "random-forest", "hist-gradient-boosting"]',
-            "trials = 20",
-            "seconds = 300",
-            "",
-            "[gates]                    # all must hold, or nothing is registered",
-            *(gates or [f"# {example}"]),
-            *([] if "parity" in scaffold.gates else ["# parity = true            # refuse a model that ONNX cannot carry exactly"]),
-            f'{f"# champion = {_quoted(champion_metric)}":<28}# not worse than production, on the same rows',
-            "",
-            "[serve]",
-            "port = 8000",
-            "",
-        ]
-    )
+    lines = [f"{'[gates]':<28}# all must hold, or nothing is registered"]
+    lines += [f"{name} = {value}" for name, value in scaffold.gates.items()] or [f"# {example}"]
+    if "parity" not in scaffold.gates:
+        lines.append(_open("parity = true", "refuse a model that ONNX cannot carry exactly"))
+    champion = f"champion = {_quoted(champion_metric)}"
+    return [*lines, _open(champion, "not worse than production, on the same rows")]
+
+
+def _open(setting: str, about: str) -> str:
+    """A line that is left commented."""
+    return f"# {setting:<26}# {about}"
 
 
 def _quoted(text: str) -> str:
@@ -81,7 +92,7 @@ def _quoted(text: str) -> str:
 
 
 def _block(text: str) -> str:
-    """A query keeps its lines."""
-    if "\n" not in text or "'''" in text:
+    """A query keeps its lines, where TOML can hold them as they are."""
+    if "\n" not in text or "'''" in text or CONTROL.search(text):
         return _quoted(text)
-    return f"'''\n{text.strip()}\n'''"
+    return f"'''\n{text}\n'''"

@@ -13,7 +13,13 @@ Share: TypeAlias = Annotated[float, Meta(gt=0, lt=1)]
 Positive: TypeAlias = Annotated[int, Meta(gt=0)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
 # A name is used in paths, in URLs and as a metric label, so it is held to what is safe in all three.
-ProjectName: TypeAlias = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+ProjectName: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
+        extra_json_schema={"description": "at most 63 lower-case letters, digits, - and _"},
+    ),
+]
 
 
 class ProjectSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
