@@ -72,12 +72,20 @@ def test_probabilities_are_compared_as_they_are() -> None:
     assert certify(identity_graph(2), rows, reference, task="classification", tolerance=1e-4).holds
 
 
-def test_a_row_of_another_class_breaks_it_however_near_the_tie() -> None:
-    rows = np.array([[0.5, 0.5], [0.5, 0.5]], dtype=np.float32)  # the first of equals wins: class 0
-    reference = np.array([[0.5, 0.5], [0.5 - 1e-9, 0.5 + 1e-9]])
+@pytest.mark.parametrize(
+    ("gap", "differing", "ties", "holds"),
+    [
+        (1e-17, 0, 0, True),  # 0.5 itself: the same first of equals
+        (1e-9, 0, 1, True),  # another class, but float32 has no two numbers so close
+        (1e-6, 1, 0, False),  # within the tolerance, and yet another class
+    ],
+)
+def test_another_class_breaks_it_but_for_a_tie(gap: float, differing: int, ties: int, holds: bool) -> None:
+    rows = np.array([[0.5, 0.5], [1.0, 0.0]], dtype=np.float32)
+    reference = np.array([[0.5 - gap, 0.5 + gap], [1.0, 0.0]])
     parity = certify(identity_graph(2), rows, reference, task="classification")
     assert parity.relative < parity.tolerance
-    assert (parity.differing_classes, parity.holds) == (1, False)
+    assert (parity.differing_classes, parity.ties, parity.holds) == (differing, ties, holds)
 
 
 @pytest.mark.parametrize("answer", [np.nan, np.inf])

@@ -17,6 +17,7 @@ BATCH_ROWS = 4096  # at once through the graph, so that a million rows need no m
 # A difference is never counted in less than a hundredth of the value: float32 rounds it by up to 6e-8 of
 # its size, so an exact graph stays below 6e-6 even where the target hardly moves (the years 2012 to 2014).
 OWN_SIZE = 0.01
+FLOAT32_STEP = 2.0**-23  # between neighbouring float32 numbers at 1
 
 FloatRows = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
@@ -29,7 +30,9 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     ``relative``: the largest difference as the tolerance counts it. Of probabilities it is
     ``max_difference``; of values, each difference is divided by the largest of the standard deviation
     of the model's answers, this answer's distance from their mean, and a hundredth of its size.
-    ``differing_classes``: rows whose first largest probability is another class's (scikit-learn's rule).
+    ``differing_classes``: rows whose first largest probability (scikit-learn's rule) is another class's,
+    but for ``ties``: rows in which the model itself holds the two classes closer together than float32
+    can tell, such as the halves of a forest's votes, added up in another order.
     ``rows_beyond``: rows whose difference, counted so, is beyond the tolerance.
     ``holds``: there is none, and not one row gets another class.
     """
@@ -39,6 +42,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     mean_difference: float
     relative: float
     differing_classes: int
+    ties: int
     rows_beyond: int
     tolerance: float
     holds: bool
@@ -68,16 +72,17 @@ def agreement(answers: Floats, reference: Floats, *, task: Task, tolerance: floa
     differences[~np.isfinite(differences)] = np.inf
     if task == "classification":
         by_row = differences.max(axis=1)
-        changed = int((np.argmax(found, axis=1) != np.argmax(wanted, axis=1)).sum())
+        changed, ties = _other_classes(found, wanted)
     else:
         by_row = _per_spread(differences, wanted).max(axis=1)
-        changed = 0
+        changed, ties = 0, 0
     return Parity(
         rows=len(wanted),
         max_difference=float(differences.max()),
         mean_difference=float(differences.mean()),
         relative=float(by_row.max()),
         differing_classes=changed,
+        ties=ties,
         rows_beyond=int((by_row > tolerance).sum()),
         tolerance=tolerance,
         holds=bool(by_row.max() <= tolerance and changed == 0),
@@ -88,6 +93,14 @@ def _by_row(answers: Floats) -> Floats:
     """Float64, shape (rows, classes) or (rows, 1)."""
     found = np.asarray(answers, dtype=np.float64)
     return found[:, None] if found.ndim == 1 else found
+
+
+def _other_classes(found: Floats, wanted: Floats) -> tuple[int, int]:
+    """Rows that get another class, and rows that do so out of two that are equal to float32."""
+    rows, chosen = np.arange(len(wanted)), np.argmax(found, axis=1)
+    other = chosen != np.argmax(wanted, axis=1)
+    equal = wanted.max(axis=1) - wanted[rows, chosen] <= FLOAT32_STEP
+    return int((other & ~equal).sum()), int((other & equal).sum())
 
 
 def _per_spread(differences: Floats, wanted: Floats) -> Floats:

@@ -12,7 +12,7 @@ import numpy as np
 from siklus.errors import ExportError
 from siklus.train.graphs.graph import Graph, Matrix
 from siklus.train.graphs.heads import LINKS, both_classes, sigmoid, softmax
-from siklus.train.graphs.trees import Floats, Ints, Tree, add_trees
+from siklus.train.graphs.trees import Floats, Ints, Tree, add_trees, one_leaf
 
 LINK_OF_OBJECTIVE = {
     "regression": "identity",
@@ -93,7 +93,7 @@ def _tree(section: Section, *, output: int) -> Tree:
         raise _refused("linear trees", "constant leaves")
     leaf_value = np.array(section["leaf_value"].split(), dtype=np.float64)
     if len(leaf_value) == 1:
-        return _one_leaf(leaf_value, output=output)
+        return one_leaf(float(leaf_value[0]), output=output)
     decision = np.array(section["decision_type"].split(), dtype=np.int64)
     threshold = np.array(section["threshold"].split(), dtype=np.float64)
     splits = len(decision)
@@ -141,19 +141,6 @@ def _children(text: str, splits: int) -> Ints:
 
 def _with_leaves(values: Any, leaves: int) -> Any:
     return np.concatenate([values, np.zeros(leaves, dtype=values.dtype)])
-
-
-def _one_leaf(value: Floats, *, output: int) -> Tree:
-    zero = np.zeros(1, dtype=np.int64)
-    return Tree(
-        feature=zero,
-        threshold=np.zeros(1),
-        left=zero - 1,
-        right=zero - 1,
-        missing_left=zero.astype(bool),
-        value=value,
-        output=output,
-    )
 
 
 def _refused(what: str, expected: str) -> ExportError:

@@ -46,11 +46,35 @@ class Tree:
     output: int = 0
 
 
+def one_leaf(value: float, *, output: int) -> Tree:
+    """A tree without a split: the same for every row."""
+    return Tree(
+        feature=np.zeros(1, dtype=np.int64),
+        threshold=np.zeros(1),
+        left=np.array([-1]),
+        right=np.array([-1]),
+        missing_left=np.zeros(1, dtype=bool),
+        value=np.array([value]),
+        output=output,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How a library walks its trees and adds their leaves.
+
+    ``below``: a row goes left when it is below the threshold, not at most it. ``sums``: the precision in
+    which rows are compared and leaves are added, one tree after the other.
+    """
+
+    below: bool = False
+    sums: type[np.float32] | type[np.float64] = np.float64
+
+
 def add_trees(
-    graph: Graph, rows: Matrix, trees: Sequence[Tree], *, outputs: int, below: bool = False
+    graph: Graph, rows: Matrix, trees: Sequence[Tree], *, outputs: int, rule: Rule = Rule()
 ) -> Matrix:
-    """The sum over all trees, shape (rows, outputs). ``below``: a row goes left when it is below the
-    threshold, not at most it. ExportError EX003 when the trees together are too large."""
+    """The sum over all trees, shape (rows, outputs). ExportError EX003 when they are too large together."""
     count = sum(len(tree.feature) for tree in trees)
     if count > MOST_NODES:
         raise ExportError(
@@ -58,8 +82,9 @@ def add_trees(
         )
     forest = _planted([_with_a_split(tree) for tree in trees])
     if forest.value.shape[1] > 1:
-        return graph.widened(_by_leaf_vectors(graph, rows, forest, below=below), outputs)
-    return Matrix(_by_single_leaves(graph, rows, forest, outputs=outputs, below=below), outputs)
+        return graph.widened(_by_leaf_vectors(graph, rows, forest, rule), outputs)
+    sums = _by_single_leaves(graph, rows, forest, rule, outputs=outputs)
+    return Matrix(sums, outputs) if rule.sums is np.float64 else graph.widened(sums, outputs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,47 +150,46 @@ def _with_a_split(tree: Tree) -> Tree:
     )
 
 
-def _by_single_leaves(graph: Graph, rows: Matrix, forest: _Forest, *, outputs: int, below: bool) -> str:
+def _by_single_leaves(graph: Graph, rows: Matrix, forest: _Forest, rule: Rule, *, outputs: int) -> str:
     leaf = forest.leaf
     split = np.flatnonzero(~leaf)
     # Splits and leaves are numbered apart; a child's number means the one or the other by its flag.
     number = np.where(leaf, np.cumsum(leaf), np.cumsum(~leaf)) - 1
     left, right = forest.left[split], forest.right[split]
-    modes = np.full(len(leaf), BELOW if below else AT_MOST, dtype=np.uint8)
+    modes = np.full(len(leaf), BELOW if rule.below else AT_MOST, dtype=np.uint8)
     modes[list(forest.members)] = MEMBER
     output = np.repeat(forest.output, forest.sizes)
     attributes = [
         _integers("tree_roots", number[forest.roots]),
         _integers("nodes_featureids", forest.feature[split]),
         _tensor("nodes_modes", modes[split]),
-        _tensor("nodes_splits", forest.threshold[split]),
+        _tensor("nodes_splits", forest.threshold[split].astype(rule.sums)),
         _integers("nodes_truenodeids", number[left]),
         _integers("nodes_falsenodeids", number[right]),
         _integers("nodes_trueleafs", leaf[left]),
         _integers("nodes_falseleafs", leaf[right]),
         _integers("leaf_targetids", output[leaf]),
-        _tensor("leaf_weights", forest.value[leaf, 0].astype(np.float64)),
+        _tensor("leaf_weights", forest.value[leaf, 0].astype(rule.sums)),
         AttributeProto(name="n_targets", type=AttributeProto.INT, i=outputs),
     ]
     if forest.missing_left[split].any():  # the runtime walks faster where it need not ask
         attributes.append(_integers("nodes_missing_value_tracks_true", forest.missing_left[split]))
     if forest.members:
         sets = [np.append(forest.members[node], np.nan) for node in sorted(forest.members)]
-        attributes.append(_tensor("membership_values", np.concatenate(sets).astype(np.float64)))
-    return graph.node("TreeEnsemble", [rows.name], {a.name: a for a in attributes}, domain=ML)
+        attributes.append(_tensor("membership_values", np.concatenate(sets).astype(rule.sums)))
+    given = rows.name if rule.sums is np.float64 else graph.narrowed(rows)
+    return graph.node("TreeEnsemble", [given], {a.name: a for a in attributes}, domain=ML)
 
 
-def _by_leaf_vectors(graph: Graph, rows: Matrix, forest: _Forest, *, below: bool) -> str:
-    if forest.members:
-        raise ExportError(
-            "EX001", "set-membership splits with a weight a class", expected="one weight a leaf"
-        )
+def _by_leaf_vectors(graph: Graph, rows: Matrix, forest: _Forest, rule: Rule) -> str:
+    if forest.members or rule.sums is not np.float64:
+        raise ExportError("EX001", "sets or float32 with a weight a class", expected="one weight a leaf")
     leaf = forest.leaf
     tree = np.repeat(np.arange(len(forest.roots)), forest.sizes)
     shift = forest.roots[tree]
     weights = forest.value * leaf[:, None]
     node, output = np.nonzero(weights)
-    split_mode = b"BRANCH_LT" if below else b"BRANCH_LEQ"
+    split_mode = b"BRANCH_LT" if rule.below else b"BRANCH_LEQ"
     modes = np.where(leaf, b"LEAF", split_mode).tolist()
     attributes = [
         _integers("nodes_treeids", tree),
