@@ -1,7 +1,9 @@
 """The model card: what a person reads before trusting a model, written from the evidence alone."""
 
-from siklus.contract.columns import kind_of
+from siklus.bundle.write import Contents
+from siklus.contract.columns import Contract, kind_of
 from siklus.stats.intervals import Estimate
+from siklus.train.evaluate import Evaluation
 from siklus.train.results import Exported, Gated, Ingested, Results, Searched
 from siklus.train.setting import Setting
 
@@ -9,46 +11,80 @@ IMPORTANT_COLUMNS = 10
 
 
 def card(setting: Setting, results: Results) -> str:
-    """Markdown."""
+    """Markdown: the card of a trained model."""
     ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
     exported, gated = results.of("export", Exported), results.of("gate", Gated)
     parts = results.parts
-    classes = setting.contract.target.classes
-    answers = "a number" if classes is None else "one of " + ", ".join(map(str, classes))
+    gates = [f"- {'holds' if g.passed else 'FAILS'}: {g.name} {g.bound}: {g.why}" for g in gated.gates]
     lines = [
-        f"# {setting.name}",
-        "",
-        f"Predicts `{setting.contract.target.name}` ({setting.contract.task}: {answers}) "
-        f"from {len(setting.contract.columns)} columns. Model: {searched.candidate}. Trained {setting.now:%Y-%m-%d %H:%M} UTC.",
-        "",
+        *_heading(
+            setting.name, setting.contract, f"{searched.candidate}. Trained {setting.now:%Y-%m-%d %H:%M}"
+        ),
         "## Data",
         f"- Source: {ingested.source}",
         f"- {ingested.rows:,} rows (snapshot `{ingested.digest}`), split by {parts.by}: "
         f"{len(parts.train):,} train, {len(parts.valid):,} valid, {len(parts.test):,} test.",
-        "- Columns: "
-        + ", ".join(f"`{column.name}` ({kind_of(column)})" for column in setting.contract.columns),
+        _columns(setting.contract),
         "",
         f"## Choice\n{searched.why}",
         "",
         f"## Evaluation on the {len(parts.test):,} test rows, which nothing was fitted on",
-        "| metric | value | 95 % interval |",
-        "| --- | --- | --- |",
-        *(_metric_line(name, found) for name, found in results.evaluation.metrics.items()),
+        *_metric_table(results.evaluation),
         "",
         "## What the columns are worth",
         *_importance_lines(results),
         "",
         "## Gates",
-        *(
-            [f"- {'holds' if g.passed else 'FAILS'}: {g.name} {g.bound}: {g.why}" for g in gated.gates]
-            or ["None were set."]
-        ),
+        *(gates or ["None were set."]),
         "",
         "## What is served",
         _served(exported),
         "",
     ]
     return "\n".join(lines)
+
+
+def packaged_card(contents: Contents, exported: Exported, evaluation: Evaluation, *, judged_on: str) -> str:
+    """Markdown: the card of a model that was there before. ``judged_on``: what rows judged it."""
+    made_from = contents.provenance
+    source = f" of {made_from.source}" if made_from.source else ""
+    lines = [
+        *_heading(
+            contents.name, contents.contract, f"{made_from.model_kind}. Packaged {made_from.trained:.16}"
+        ),
+        "## Data",
+        f"- {made_from.data_rows:,} rows{source} came with the model; where it learned is not known here.",
+        _columns(contents.contract),
+        "",
+        f"## Evaluation on {evaluation.rows:,} {judged_on}",
+        *_metric_table(evaluation),
+        "",
+        "## What is served",
+        _served(exported),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _heading(name: str, contract: Contract, model: str) -> list[str]:
+    classes = contract.target.classes
+    answers = "a number" if classes is None else "one of " + ", ".join(map(str, classes))
+    return [
+        f"# {name}",
+        "",
+        f"Predicts `{contract.target.name}` ({contract.task}: {answers}) from {len(contract.columns)} "
+        f"columns. Model: {model} UTC.",
+        "",
+    ]
+
+
+def _columns(contract: Contract) -> str:
+    return "- Columns: " + ", ".join(f"`{column.name}` ({kind_of(column)})" for column in contract.columns)
+
+
+def _metric_table(evaluation: Evaluation) -> list[str]:
+    lines = [_metric_line(name, found) for name, found in evaluation.metrics.items()]
+    return ["| metric | value | 95 % interval |", "| --- | --- | --- |", *lines]
 
 
 def _metric_line(name: str, found: Estimate) -> str:
@@ -64,9 +100,13 @@ def _importance_lines(results: Results) -> list[str]:
 
 
 def _served(exported: Exported) -> str:
-    if exported.format == "onnx" and exported.parity is not None:
-        return (
-            f"ONNX, certified against the trained model on {exported.parity.rows:,} rows: "
-            f"at most {exported.parity.max_difference:.2g} off, {exported.parity.differing_classes} rows of another class."
-        )
-    return f"The native model ({exported.format}), because {exported.why}."
+    parity = exported.parity
+    if exported.format != "onnx":
+        return f"The native model ({exported.format}), because {exported.why}."
+    if parity is None:
+        return f"ONNX as it came: {exported.why}."
+    certified = (
+        f"ONNX, certified against the trained model on {parity.rows:,} rows: at most "
+        f"{parity.max_difference:.2g} off, {parity.differing_classes} rows of another class."
+    )
+    return f"{certified} But {exported.why}." if exported.why else certified

@@ -1,0 +1,1 @@
+"""Models that someone already has, each kind seen through one shape: its words, its answers, its graph."""
