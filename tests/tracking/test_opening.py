@@ -32,6 +32,12 @@ def tracking(root: Path) -> Tracking:
     return open_tracking(None, paths=project(root))
 
 
+@pytest.fixture(scope="module")
+def database(tracking: Tracking, root: Path) -> bytes:
+    """MLflow's database, ready to be laid elsewhere: making one takes a second."""
+    return (root / ".siklus" / "mlflow.db").read_bytes()
+
+
 def refusal(uri: str, root: Path) -> TrackingError:
     with pytest.raises(TrackingError) as caught:
         open_tracking(uri, paths=project(root))
@@ -47,10 +53,10 @@ def test_without_a_uri_everything_lies_in_the_project_s_state(tracking: Tracking
 
 
 @pytest.mark.parametrize("name", ["data/runs.db", "s", "./runs.db", "runs.db?timeout=5"])
-def test_a_relative_database_lies_beside_the_project_file(root: Path, tmp_path: Path, name: str) -> None:
+def test_a_relative_database_lies_beside_the_project_file(database: bytes, tmp_path: Path, name: str) -> None:
     file = tmp_path / name.partition("?")[0]
     file.parent.mkdir(exist_ok=True)
-    file.write_bytes((root / ".siklus" / "mlflow.db").read_bytes())
+    file.write_bytes(database)
     with open_tracking(f"sqlite:///{name}", paths=project(tmp_path)).run(experiment="new", name="train"):
         pass
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
@@ -175,10 +181,11 @@ def test_a_project_in_a_folder_whose_name_no_database_url_can_hold_is_refused(
 
 
 @pytest.mark.parametrize("folder", ["a b", "c#d", "ö", "it's", "100%"])
-def test_a_project_may_lie_in_a_folder_of_any_other_name(root: Path, tmp_path: Path, folder: str) -> None:
+def test_a_project_may_lie_in_a_folder_of_any_other_name(
+    database: bytes, tmp_path: Path, folder: str
+) -> None:
     (tmp_path / folder / ".siklus").mkdir(parents=True)
-    database = tmp_path / folder / ".siklus" / "mlflow.db"
-    database.write_bytes((root / ".siklus" / "mlflow.db").read_bytes())
+    (tmp_path / folder / ".siklus" / "mlflow.db").write_bytes(database)
     with open_tracking(None, paths=project(tmp_path / folder)).run(experiment="new", name="train") as run:
         run.artifact("a b/é.txt", b"a")
     kept = [path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()]
@@ -227,8 +234,8 @@ def test_an_artifact_that_the_disk_does_not_take_is_said(tracking: Tracking) -> 
         assert tracking.client.get_run(run.id).info.status == "FAILED"
 
 
-def test_a_run_that_cannot_be_closed_does_not_hide_what_ended_it(root: Path, tmp_path: Path) -> None:
-    (tmp_path / "runs.db").write_bytes((root / ".siklus" / "mlflow.db").read_bytes())
+def test_a_run_that_cannot_be_closed_does_not_hide_what_ended_it(database: bytes, tmp_path: Path) -> None:
+    (tmp_path / "runs.db").write_bytes(database)
     tracking = open_tracking("sqlite:///runs.db", paths=project(tmp_path))
     runs = tracking.run(experiment="other", name="train")
     with pytest.raises(ValueError, match="the reason") as caught, runs as run:
@@ -238,6 +245,6 @@ def test_a_run_that_cannot_be_closed_does_not_hide_what_ended_it(root: Path, tmp
 
 
 def fail_and_drop_the_runs(file: Path) -> None:
-    with contextlib.closing(sqlite3.connect(file)) as database:
-        database.execute("DROP TABLE runs")
+    with contextlib.closing(sqlite3.connect(file)) as connection:
+        connection.execute("DROP TABLE runs")
     raise ValueError("the reason")
