@@ -4,11 +4,10 @@ import warnings
 from typing import Any
 
 import onnx
-from skl2onnx import to_onnx as skl2onnx_convert
-from skl2onnx.common.data_types import FloatTensorType
 
 from siklus.contract.columns import Task
 from siklus.errors import ExportError
+from siklus.extras import need
 from siklus.train.graphs.graph import ML, OLD_ML_OPSET, OPSET, Graph, Matrix
 
 
@@ -31,12 +30,14 @@ def converted_estimator(graph: Graph, model: Any, rows: Matrix, *, task: Task) -
 
 
 def _converted(step: Any, rows: Matrix, *, options: dict[str, Any] | None) -> onnx.ModelProto:
-    kinds = [("given", FloatTensorType([None, rows.width]))]
+    # Imported at first use: it takes half a second, and hardly any model needs it.
+    skl2onnx = need("skl2onnx")
+    kinds = [("given", need("skl2onnx.common.data_types").FloatTensorType([None, rows.width]))]
     opsets = {"": OPSET, ML: OLD_ML_OPSET}
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # its doubts are settled by the certificate, not by a warning
-            part: onnx.ModelProto = skl2onnx_convert(
+            part: onnx.ModelProto = skl2onnx.to_onnx(
                 step, initial_types=kinds, options=options, target_opset=opsets
             )
     except Exception as exc:  # skl2onnx raises whatever its converters stumble over

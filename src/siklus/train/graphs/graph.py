@@ -14,7 +14,7 @@ from siklus.bundle.session import OUTPUTS, ROWS_INPUT
 from siklus.contract.columns import Task
 from siklus.errors import ExportError
 
-# The newest that skl2onnx writes, and old enough for every runtime of the last two years.
+# New enough for all operators in use, old enough for the oldest skl2onnx, onnx and onnxruntime that we take.
 OPSET = 21
 IR_VERSION = 10
 # TreeEnsemble came with 5 and took the place of TreeEnsembleRegressor and -Classifier, which end with 4.
