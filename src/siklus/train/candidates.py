@@ -88,7 +88,9 @@ def _dummy(question: Question, _: Parameters) -> Any:
 
 def _linear(question: Question, parameters: Parameters) -> Any:
     penalty = float(parameters["penalty"])
-    model: Any = LogisticRegression(C=1 / penalty, max_iter=2000) if question.classify else Ridge(alpha=penalty)
+    model: Any = (
+        LogisticRegression(C=1 / penalty, max_iter=2000) if question.classify else Ridge(alpha=penalty)
+    )
     return Pipeline([("prepare", dense(question.contract)), ("model", model)])
 
 
@@ -106,7 +108,9 @@ def _network(question: Question, parameters: Parameters) -> Any:
 
 
 def _random_forest(question: Question, parameters: Parameters) -> Any:
-    return _forest(RandomForestClassifier if question.classify else RandomForestRegressor, question, parameters)
+    return _forest(
+        RandomForestClassifier if question.classify else RandomForestRegressor, question, parameters
+    )
 
 
 def _extra_trees(question: Question, parameters: Parameters) -> Any:
@@ -184,6 +188,7 @@ def _xgboost(question: Question, parameters: Parameters) -> Any:
 
 
 def _torch_network(question: Question, parameters: Parameters) -> Any:
+    need("torch", extra="torch")  # only fitting needs it, which is late to find out that it is missing
     perceptron = need("siklus.train.perceptron", extra="torch")
     kind = perceptron.TorchClassifier if question.classify else perceptron.TorchRegressor
     model = kind(

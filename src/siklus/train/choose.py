@@ -57,7 +57,8 @@ def choose(
         if difference.p > level or difference.mean <= 0:
             why = (
                 f"{trial.candidate} ({metric} {trial.score:.4g}) is simpler than {best.candidate} "
-                f"({best.score:.4g}), and not significantly worse: p = {difference.p:.3f} over {len(targets)} rows"
+                f"({best.score:.4g}), and not significantly worse: "
+                f"p = {difference.p:.3f} over {len(targets):,} rows"
             )
             return Choice(trial=trial, why=why)
     runner_up = (
@@ -71,5 +72,5 @@ def _better(trial: Trial, other: Trial | None, sign: float) -> bool:
 
 
 def _predictions(trial: Trial) -> Floats:
-    assert trial.predictions is not None  # only judged trials are on the leaderboard
+    assert trial.predictions is not None  # noqa: S101 - only judged trials are on the leaderboard
     return trial.predictions

@@ -15,6 +15,7 @@ from siklus.errors import RowsRefused, TrainError
 from siklus.table import is_missing
 from siklus.train.choose import best_of_each, choose
 from siklus.train.folds import held_out
+from siklus.train.memory import Memory
 from siklus.train.results import (
     MATRIX_FILE,
     MODEL_FILE,
@@ -25,10 +26,14 @@ from siklus.train.results import (
     Results,
     Searched,
     leave,
+    save_array,
 )
-from siklus.train.search import Trial, search
+from siklus.train.search import Held, Trial, search
 from siklus.train.setting import Setting
-from siklus.train.trials import Bench, Workers, fit
+from siklus.train.trials import Bench, fit
+from siklus.train.workers import Workers
+
+MEMORY = "trials-"  # begins the name of what a search remembers, below the steps
 
 
 def ingest(setting: Setting, source: Source, draft: Path) -> str:
@@ -78,8 +83,8 @@ def prepare(setting: Setting, results: Results, draft: Path) -> str:
     """Decode all rows once, into files that every search process maps."""
     rows = decode_table(results.table, setting.contract).accepted()
     target = decode_target(results.table, setting.contract)
-    np.save(draft / MATRIX_FILE, rows.matrix)
-    np.save(draft / TARGET_FILE, target)
+    save_array(draft / MATRIX_FILE, rows.matrix)
+    save_array(draft / TARGET_FILE, target)
     missing = float(np.isnan(rows.matrix).mean())
     return f"{rows.matrix.shape[1]} float32 columns, {missing:.1%} of the cells missing"
 
@@ -95,19 +100,7 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
         exchangeable=parts.by in ("random", "stratified"),
         classify=setting.classify,
     )
-    prepared = results.directories["prepare"]
-    root = setting.opened.paths.root
-    bench = Bench(matrix=prepared / MATRIX_FILE, target=prepared / TARGET_FILE, root=root)
-    memory = setting.opened.paths.steps / f"trials-{prepared.name.rpartition('-')[2]}"
-    with Workers(bench, jobs=settings.jobs, memory=memory) as workers:
-        trials = search(
-            setting.question,
-            held,
-            setting.candidates,
-            settings=settings,
-            workers=workers,
-            listen=setting.listen,
-        )
+    trials = _searched(setting, results, held)
     board = best_of_each(trials, metric=setting.metric)
     complexity = {candidate.name: candidate.complexity for candidate in setting.candidates}
     choice = choose(
@@ -115,11 +108,11 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
     )
     rows = np.concatenate([parts.train, parts.valid])
     chosen = choice.trial
+    root = setting.opened.paths.root
     model = fit(
         setting.question, chosen.candidate, chosen.parameters, results.matrix[rows], target[rows], root
     )
     joblib.dump(model, draft / MODEL_FILE)
-    shutil.rmtree(memory, ignore_errors=True)  # it only serves to resume a search that was interrupted
     leave(
         draft,
         Searched(
@@ -131,7 +124,26 @@ def search_models(setting: Setting, results: Results, draft: Path) -> str:
             trials=[_row(trial) for trial in trials],
         ),
     )
+    # Outcomes only serve to resume a search that was interrupted, this one or another.
+    for memory in setting.opened.paths.steps.glob(f"{MEMORY}*"):
+        shutil.rmtree(memory, ignore_errors=True)
     return f"{len(trials)} trials; {choice.why}"
+
+
+def _searched(setting: Setting, results: Results, held: Held) -> list[Trial]:
+    paths, settings = setting.opened.paths, setting.opened.settings.train
+    prepared = results.directories["prepare"]
+    bench = Bench(matrix=prepared / MATRIX_FILE, target=prepared / TARGET_FILE, root=paths.root)
+    memory = Memory(folder=paths.steps / f"{MEMORY}{prepared.name.rpartition('-')[2]}", root=paths.root)
+    with Workers(bench, jobs=settings.jobs, memory=memory) as workers:
+        return search(
+            setting.question,
+            held,
+            setting.candidates,
+            settings=settings,
+            workers=workers,
+            listen=setting.listen,
+        )
 
 
 def _row(trial: Trial) -> LeaderboardRow:

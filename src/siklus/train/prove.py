@@ -6,24 +6,20 @@ import msgspec
 import numpy as np
 
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
-from siklus.bundle.read import open_bundle
+from siklus.bundle.read import Bundle
+from siklus.bundle.write import digest_of
 from siklus.contract.columns import Contract, slots_of
-from siklus.contract.decode import decode_table
 from siklus.errors import ExportError
-from siklus.registry.versions import Version
-from siklus.stats.paired import Difference, compare
-from siklus.table import Table
+from siklus.train.champion import Comparison, Judges, against_champion
 from siklus.train.evaluate import evaluate, importance, slices_of
 from siklus.train.export import to_onnx
-from siklus.train.gates import judge
+from siklus.train.gates import GateResult, judge
 from siklus.train.native import native_bytes
 from siklus.train.parity import certify
 from siklus.train.pictures import pictures
-from siklus.train.results import PREDICTIONS_FILE, Exported, Gated, Results, leave
+from siklus.train.results import PREDICTIONS_FILE, Exported, Gated, Results, leave, save_array
 from siklus.train.setting import Setting
 from siklus.train.trials import predict
-
-CHAMPION_LEVEL = 0.95
 
 
 def evaluate_model(setting: Setting, results: Results, draft: Path) -> str:
@@ -31,8 +27,8 @@ def evaluate_model(setting: Setting, results: Results, draft: Path) -> str:
     parts, seed = results.parts, setting.opened.settings.train.seed
     rows, target = results.matrix[parts.test], results.target[parts.test]
     model = results.model
-    predictions = predict(model, rows, classify=setting.classify)
-    np.save(draft / PREDICTIONS_FILE, predictions)
+    predictions = predict(model, rows, setting.question)
+    save_array(draft / PREDICTIONS_FILE, predictions)
     evaluation = evaluate(
         target,
         predictions,
@@ -46,7 +42,7 @@ def evaluate_model(setting: Setting, results: Results, draft: Path) -> str:
         seed=seed,
     )
     worth = importance(
-        lambda matrix: predict(model, matrix, classify=setting.classify),
+        lambda matrix: predict(model, matrix, setting.question),
         rows,
         target,
         slot_groups(setting.contract),
@@ -58,8 +54,9 @@ def evaluate_model(setting: Setting, results: Results, draft: Path) -> str:
     for name, data in pictures(evaluation, target, predictions).items():
         (draft / name).write_bytes(data)
     found = evaluation.metrics[setting.metric]
+    value = "is undefined" if found.value is None else f"{found.value:.4g}"
     interval = "" if found.low is None else f" (95 %: {found.low:.4g} to {found.high:.4g})"
-    return f"{setting.metric} {found.value:.4g}{interval} on {len(target):,} rows"
+    return f"{setting.metric} {value}{interval} on {len(target):,} rows"
 
 
 def export_model(setting: Setting, results: Results, draft: Path) -> str:
@@ -77,8 +74,8 @@ def export_model(setting: Setting, results: Results, draft: Path) -> str:
         (draft / ONNX_FILE).write_bytes(graph)
         leave(draft, Exported(format="onnx", parity=parity))
         return (
-            f"ONNX, {len(graph) / 1e6:.1f} MB; over {parity.rows:,} rows at most {parity.max_difference:.2g} off, "
-            f"{parity.differing_classes} other classes"
+            f"ONNX, {len(graph) / 1e6:.1f} MB; over {parity.rows:,} rows at most "
+            f"{parity.max_difference:.2g} off, {parity.differing_classes} other classes"
         )
     form, data = native_bytes(results.model, task=task)
     file = draft / NATIVE_FILES[form]
@@ -88,35 +85,50 @@ def export_model(setting: Setting, results: Results, draft: Path) -> str:
     return f"native {form}, because {why}"
 
 
-def gate_model(setting: Setting, results: Results, champion: tuple[Version, Path] | None, draft: Path) -> str:
-    """All gates; the champion's on the very rows that the new model was judged on."""
+def gate_model(setting: Setting, results: Results, champion: Bundle | None, draft: Path) -> str:
+    """All gates. ``champion``: the bundle in production, where a gate asks about it and there is one."""
     gates = setting.opened.settings.gates
     exported = results.of("export", Exported)
-    difference = None
-    if gates.champion and champion is not None:
-        difference = against_champion(setting, results, champion[1], metric=gates.champion)
+    compared = None if champion is None else compared_with(champion, setting, results)
     judged = judge(
         results.evaluation,
         gates,
         parity=exported.parity.holds if exported.parity else None,
-        champion=difference,
+        champion=compared.difference if compared else None,
     )
+    if compared is not None:
+        judged = tuple(_told(gate, compared) if gate.name == "champion" else gate for gate in judged)
     passed = all(gate.passed for gate in judged)
-    leave(draft, Gated(passed=passed, gates=judged))
+    against = None if champion is None else digest_of(champion.path)
+    leave(draft, Gated(passed=passed, champion=against, gates=judged))
     if not judged:
         return "no gates are set in [gates]"
     return f"{sum(gate.passed for gate in judged)} of {len(judged)} hold"
 
 
-def against_champion(setting: Setting, results: Results, bundle: Path, *, metric: str) -> Difference:
-    """The new model's loss minus the champion's, row by row on the test part. Above 0 the new one is worse."""
-    champion = open_bundle(bundle)
-    test = results.table.take(results.parts.test)
-    rows = decode_table(_known_to(champion.contract, test), champion.contract).accepted()
-    theirs = np.asarray(champion.predict(rows).raw, dtype=np.float64)
-    return compare(
-        metric, results.target[results.parts.test], results.predictions, theirs, level=CHAMPION_LEVEL
+def compared_with(champion: Bundle, setting: Setting, results: Results) -> Comparison:
+    """The new model beside the champion, on the test part."""
+    opened, test = setting.opened, results.parts.test
+    judges = Judges(
+        table=results.table.take(test),
+        target=results.target[test],
+        answers=results.predictions,
+        classes=setting.contract.target.classes,
     )
+    return against_champion(
+        judges,
+        champion,
+        metric=opened.settings.gates.champion or setting.metric,
+        key=opened.settings.data.key,
+        snapshots=opened.paths.snapshots,
+    )
+
+
+def _told(gate: GateResult, compared: Comparison) -> GateResult:
+    """What is compared with has been found; what could not be compared has not been shown to be no worse."""
+    if compared.difference is None:
+        return msgspec.structs.replace(gate, passed=False, why=compared.about)
+    return msgspec.structs.replace(gate, why=f"{gate.why}; {compared.about}")
 
 
 def slot_groups(contract: Contract) -> dict[str, list[int]]:
@@ -128,9 +140,3 @@ def slot_groups(contract: Contract) -> dict[str, list[int]]:
         groups[column.name] = list(range(at, at + width))
         at += width
     return groups
-
-
-def _known_to(contract: Contract, table: Table) -> Table:
-    """Columns that an older contract does not know are not its business."""
-    known = {*contract.names, contract.target.name, *contract.ignored}
-    return table.select([name for name in table if name in known])

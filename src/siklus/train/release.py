@@ -8,16 +8,21 @@ import numpy as np
 from siklus import __version__
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
 from siklus.bundle.papers import Golden, Provenance
+from siklus.bundle.read import read_provenance
 from siklus.bundle.write import Contents, digest_of
 from siklus.project.file import FILE_NAME
 from siklus.registry.stages import Stage
 from siklus.registry.versions import Registry, Version
-from siklus.tracking.mlflow import Run, Tracking, Trial
-from siklus.tracking.provenance import environment_lock, source_state
+from siklus.tracking.mlflow import Run, Status, Tracking, Trial
+from siklus.tracking.provenance import SourceState, environment_lock, source_state
 from siklus.train.card import card
+from siklus.train.champion import SplitNote
 from siklus.train.results import Exported, Gated, Ingested, LeaderboardRow, Release, Results, Searched, leave
 from siklus.train.sealing import GOLDEN_ROWS, reference_profile, seal_among, with_golden
+from siklus.train.search import PRUNED
 from siklus.train.setting import Setting
+
+REJECTED = ("evaluation.json", "card.md", "pictures")  # of a bundle that is not registered: why it is not
 
 
 def release(setting: Setting, results: Results, tracking: Tracking, draft: Path) -> str:
@@ -29,8 +34,13 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
     registry = Registry(tracking)
     champion = registry.holder(setting.name, "production")
     gated = results.of("gate", Gated)
-    bundle = seal_bundle(setting, results, parent=champion)
-    tags = {"siklus.passed": str(gated.passed).lower(), "siklus.trigger": setting.trigger}
+    state = source_state(setting.opened.paths.root)
+    bundle = seal_bundle(setting, results, state, parent=champion)
+    tags = {
+        **(state.tags if state else {}),
+        "siklus.passed": str(gated.passed).lower(),
+        "siklus.trigger": setting.trigger,
+    }
     with tracking.run(experiment=setting.name, name=f"train {setting.now:%Y-%m-%d %H:%M}", tags=tags) as run:
         _note_run(run, setting, results, bundle)
         version = None
@@ -40,6 +50,9 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
             version = registry.register(
                 bundle, name=setting.name, run_id=run.id, metrics=defined, stage=stage
             )
+        else:
+            for name in REJECTED:
+                run.artifact(name, bundle / name)
     leave(draft, _released(results, run_id=run.id, version=version, bundle=bundle))
     if version is None:
         failed = ", ".join(gate.name for gate in gated.gates if not gate.passed)
@@ -47,7 +60,9 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
     return f"version {version.number} of {setting.name}, {version.stage}"
 
 
-def seal_bundle(setting: Setting, results: Results, *, parent: Version | None) -> Path:
+def seal_bundle(
+    setting: Setting, results: Results, state: SourceState | None, *, parent: Version | None
+) -> Path:
     """The sealed bundle under its digest; opened once, so that what is registered is known to answer."""
     exported = results.of("export", Exported)
     fitted = np.concatenate([results.parts.train, results.parts.valid])
@@ -58,9 +73,9 @@ def seal_bundle(setting: Setting, results: Results, *, parent: Version | None) -
         model=(results.directories["export"] / model_file).read_bytes(),
         model_format=exported.format,
         golden=Golden(instances=[], outputs=[]),
-        provenance=_provenance(setting, results, parent=parent),
+        provenance=_provenance(setting, results, state, parent=parent),
         profile=reference_profile(setting.contract, results.matrix[fitted], results.predictions),
-        evaluation=_evidence(results),
+        evaluation=_evidence(setting, results),
         pictures=results.pictures(),
         card=card(setting, results),
     )
@@ -70,9 +85,10 @@ def seal_bundle(setting: Setting, results: Results, *, parent: Version | None) -
     )
 
 
-def _provenance(setting: Setting, results: Results, *, parent: Version | None) -> Provenance:
+def _provenance(
+    setting: Setting, results: Results, state: SourceState | None, *, parent: Version | None
+) -> Provenance:
     ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
-    state = source_state(setting.opened.paths.root)
     return Provenance(
         siklus=__version__,
         trained=setting.now.isoformat(),
@@ -91,9 +107,10 @@ def _provenance(setting: Setting, results: Results, *, parent: Version | None) -
     )
 
 
-def _evidence(results: Results) -> dict[str, object]:
-    """evaluation.json: what was measured, what was tried, what had to hold."""
+def _evidence(setting: Setting, results: Results) -> dict[str, object]:
+    """evaluation.json: what was measured, on which rows, what was tried, what had to hold."""
     return {
+        "split": SplitNote.of(setting.opened.settings.data),
         "evaluation": results.evaluation,
         "search": results.of("search", Searched),
         "export": results.of("export", Exported),
@@ -104,15 +121,8 @@ def _evidence(results: Results) -> dict[str, object]:
 def _note_run(run: Run, setting: Setting, results: Results, bundle: Path) -> None:
     """MLflow gets what a person looks for there: settings, figures, pictures, the data, each trial."""
     ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
-    state = source_state(setting.opened.paths.root)
     settings = setting.opened.settings
-    run.tags(
-        {
-            **(state.tags if state else {}),
-            "siklus.bundle": digest_of(bundle),
-            "siklus.data_digest": ingested.digest,
-        }
-    )
+    run.tags({"siklus.bundle": digest_of(bundle), "siklus.data_digest": ingested.digest})
     run.parameters(
         {
             "candidate": searched.candidate,
@@ -125,18 +135,20 @@ def _note_run(run: Run, setting: Setting, results: Results, bundle: Path) -> Non
     )
     run.metrics(_metrics(results))
     run.dataset(setting.name, digest=ingested.digest, source=ingested.source, rows=ingested.rows)
-    run.artifact("environment.json", msgspec.json.encode(environment_lock()))
+    run.artifact("environment.json", msgspec.json.encode(read_provenance(bundle).environment))
     run.artifact("siklus.toml", setting.opened.paths.root / FILE_NAME)
     run.log_batch(_trial(trial, searched.metric) for trial in searched.trials)
 
 
 def _trial(row: LeaderboardRow, metric: str) -> Trial:
+    unfinished: Status = "KILLED" if row.why.startswith(PRUNED) else "FAILED"
     return Trial(
         name=f"{row.number} {row.candidate}",
         parameters={"candidate": row.candidate, **row.parameters},
         metrics={metric: row.score},
-        status="FINISHED" if row.score is not None else "FAILED",
+        status="FINISHED" if row.score is not None else unfinished,
         seconds=row.seconds,
+        tags={"siklus.why": row.why} if row.why else {},
     )
 
 
@@ -156,4 +168,5 @@ def _released(results: Results, *, run_id: str, version: Version | None, bundle:
         parity=exported.parity,
         model=results.of("search", Searched).candidate,
         bundle=str(bundle),
+        champion=gated.champion,
     )

@@ -1,22 +1,23 @@
 """What finished steps left behind, read back where a later step needs it."""
 
+import io
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import joblib
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.contract.columns import Contract
-from siklus.contract.decode import decode_table
 from siklus.data.snapshot import open_snapshot
 from siklus.data.split import By, Parts
+from siklus.project.paths import Paths
 from siklus.table import Table
 from siklus.train.evaluate import Evaluation
 from siklus.train.gates import GateResult
+from siklus.train.own import import_own_from
 from siklus.train.parity import Parity
 
 RESULT_FILE = "result.json"
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 
 class Ingested(msgspec.Struct, frozen=True, kw_only=True):
-    """``rows`` are those kept; ``without_target`` were left out, and the rest of ``source_rows`` not sampled."""
+    """``rows`` are kept; ``without_target`` were left out, and the rest of ``source_rows`` not sampled."""
 
     digest: str
     rows: int
@@ -60,7 +61,7 @@ class Searched(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Exported(msgspec.Struct, frozen=True, kw_only=True):
-    """``format`` of the sealed model; ``parity`` of the ONNX graph, where there is one; ``why`` it is native."""
+    """``format`` of the sealed model; ``parity`` of the ONNX graph, if there is one; ``why`` it is native."""
 
     format: str
     parity: Parity | None
@@ -68,12 +69,18 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Gated(msgspec.Struct, frozen=True, kw_only=True):
+    """``champion``: the digest of the bundle that it was compared with, where a gate asks for one."""
+
     passed: bool
+    champion: str | None
     gates: tuple[GateResult, ...]
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """What a training came to: `siklus train --json` prints it. ``version`` is None when a gate failed."""
+    """What a training came to: `siklus train --json` prints it. ``version`` is None when a gate failed.
+
+    ``champion``: as in Gated.
+    """
 
     version: int | None
     stage: str | None
@@ -84,19 +91,44 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     parity: Parity | None
     model: str
     bundle: str | None
+    champion: str | None = None
+
+
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """`numpy.save`, but with the reason when it fails: of a full disk numpy itself tells none."""
+    with path.open("wb") as file:
+        np.lib.format.write_array(_Chunks(file), array)
+
+
+class _Chunks(io.RawIOBase):
+    """A file that numpy does not take for one of the system's."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
 
 
 def leave(draft: Path, result: msgspec.Struct) -> None:
     (draft / RESULT_FILE).write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2))
 
 
+def read_result(directory: Path, kind: type[T]) -> T | None:
+    """What a step left; None where there is no such result, or of another version of Siklus."""
+    try:
+        return msgspec.json.decode((directory / RESULT_FILE).read_bytes(), type=kind)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
+
+
 class Results:
     """The finished steps of one training, by name; each thing is read once."""
 
-    def __init__(self, directories: Mapping[str, Path], *, snapshots: Path, contract: Contract) -> None:
+    def __init__(self, directories: Mapping[str, Path], *, paths: Paths) -> None:
         self.directories = directories
-        self._snapshots = snapshots
-        self._contract = contract
+        self._snapshots = paths.snapshots
+        self._root = paths.root
 
     def of(self, step: str, kind: type[T]) -> T:
         return msgspec.json.decode((self.directories[step] / RESULT_FILE).read_bytes(), type=kind)
@@ -108,7 +140,12 @@ class Results:
     @cached_property
     def parts(self) -> Parts:
         with np.load(self.directories["split"] / PARTS_FILE) as kept:
-            return Parts(by=msgspec.convert(str(kept["by"]), type=By), train=kept["train"], valid=kept["valid"], test=kept["test"])
+            return Parts(
+                by=msgspec.convert(str(kept["by"]), type=By),
+                train=kept["train"],
+                valid=kept["valid"],
+                test=kept["test"],
+            )
 
     @cached_property
     def matrix(self) -> NDArray[np.float32]:
@@ -123,6 +160,7 @@ class Results:
 
     @cached_property
     def model(self) -> Any:
+        import_own_from(self._root)
         return joblib.load(self.directories["search"] / MODEL_FILE)
 
     @cached_property
@@ -137,6 +175,3 @@ class Results:
 
     def pictures(self) -> dict[str, bytes]:
         return {file.name: file.read_bytes() for file in sorted(self.directories["evaluate"].glob("*.png"))}
-
-    def decode(self, table: Table) -> NDArray[np.float32]:
-        return decode_table(table, self._contract).accepted().matrix

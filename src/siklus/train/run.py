@@ -1,10 +1,16 @@
 """`train`: the nine steps, planned, then carried out."""
 
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import siklus
+import msgspec
+
+from siklus.bundle.read import Bundle, open_bundle
 from siklus.data.sources import open_source
 from siklus.files import lock
+from siklus.project.sections import Split
 from siklus.registry.stages import Stage
 from siklus.registry.versions import Registry, Version
 from siklus.tracking.mlflow import Tracking, open_tracking
@@ -12,13 +18,29 @@ from siklus.train.learn import check_contract, ingest, prepare, search_models, s
 from siklus.train.own import own_source
 from siklus.train.prove import evaluate_model, export_model, gate_model
 from siklus.train.release import release
-from siklus.train.results import Release, Results
+from siklus.train.results import Release, Results, read_result
 from siklus.train.setting import Setting
-from siklus.train.steps import Span, Step, Told, carry_out, digest_of_code, plan
+from siklus.train.steps import Planned, Span, Step, Told, carry_out, digest_of_code, plan
 
 CHAMPION: Stage = "production"
 # What a training's result depends on; the command line and the server may change without training anew.
 CODE = ("contract", "data", "features", "stats", "train")
+# A model of one version of these is not promised to be read, or to answer the same, in another.
+LIBRARIES = (
+    "duckdb",
+    "lightgbm",
+    "numpy",
+    "onnx",
+    "onnxruntime",
+    "optuna",
+    "scikit-learn",
+    "scipy",
+    "skl2onnx",
+    "skops",
+    "torch",
+    "xgboost",
+    "xgboost-cpu",
+)
 
 
 class Training:
@@ -27,31 +49,43 @@ class Training:
     def __init__(self, setting: Setting, *, span: Span) -> None:
         self.setting = setting
         self._directories: dict[str, Path] = {}
-        paths = setting.opened.paths
-        self.results = Results(self._directories, snapshots=paths.snapshots, contract=setting.contract)
-        self.planned = plan(self._steps(), root=paths.steps, code=_code(), span=span)
+        paths, settings = setting.opened.paths, setting.opened.settings
+        self.results = Results(self._directories, paths=paths)
+        self._source = open_source(settings.data, directory=paths.root)
+        self._fingerprint = self._source.fingerprint()
+        self._code = _code()
+        self._champion = self._find_champion() if settings.gates.champion else None
+        self.planned = self._plan(span, self._judged_against())
         self._directories.update({item.step.name: item.directory for item in self.planned})
 
     def run(self, *, told: Told) -> Release | None:
-        """The release, or None when the span ends before it. FileError FS002 while another training runs."""
+        """The release, or None when the span ends before it. FileError FS002 while another training runs.
+
+        TrainError TN002 or MissingExtra, before any step, for a candidate that could not be made later.
+        """
         with lock(self.setting.opened.paths.lock, what="a training"):
+            if any(item.step.name == "search" and item.verdict == "run" for item in self.planned):
+                for candidate in self.setting.candidates:
+                    candidate.build(self.setting.question, candidate.first)
             carry_out(self.planned, told=told)
         return self.results.of("register", Release) if "register" in self._directories else None
 
-    def _steps(self) -> list[Step]:
-        setting, results = self.setting, self.results
-        settings, data = setting.opened.settings, setting.opened.settings.data
-        source = open_source(data, directory=setting.opened.paths.root)
-        own = {name: own_source(name, root=setting.opened.paths.root).hex() for name in settings.train.candidates}
-        # Only a gate against the champion needs to know it; asking MLflow takes seconds.
-        champion = self._champion() if settings.gates.champion else None
-        judged_against = champion[0].digest if champion else None
+    def _plan(self, span: Span, against: str | None) -> list[Planned]:
+        steps = [*self._learning(), *self._proving(against)]
+        return plan(steps, root=self.setting.opened.paths.steps, code=self._code, span=span)
 
+    def _learning(self) -> Sequence[Step]:
+        setting, results, source = self.setting, self.results, self._source
+        settings, root = setting.opened.settings, setting.opened.paths.root
+        data = msgspec.structs.replace(settings.data, split=Split())  # which the third step reads
+        # However many processes there are, the result is the same.
+        train = msgspec.structs.replace(settings.train, jobs=1)
+        own = {name: own_source(name, root=root).hex() for name in train.candidates}
         return [
             Step(
                 name="ingest",
                 about="read the source and keep a snapshot",
-                settings=[data, source.fingerprint()],
+                settings=[data, self._fingerprint],
                 work=lambda to: ingest(setting, source, to),
             ),
             Step(
@@ -63,16 +97,27 @@ class Training:
             Step(
                 name="split",
                 about="decide which rows train, choose and judge",
-                settings=[data.split, data.key],
+                settings=[settings.data.split, data.key],
                 work=lambda to: split_rows(setting, results, to),
             ),
-            Step(name="prepare", about="decode to float32 rows", settings=[], work=lambda to: prepare(setting, results, to)),
+            Step(
+                name="prepare",
+                about="decode to float32 rows",
+                settings=[],
+                work=lambda to: prepare(setting, results, to),
+            ),
             Step(
                 name="search",
                 about="try candidates, choose one, fit it",
-                settings=[settings.train, own],
+                settings=[train, own],
                 work=lambda to: search_models(setting, results, to),
             ),
+        ]
+
+    def _proving(self, against: str | None) -> Sequence[Step]:
+        setting, results = self.setting, self.results
+        settings = setting.opened.settings
+        return [
             Step(
                 name="evaluate",
                 about="measure it on the test rows",
@@ -88,8 +133,8 @@ class Training:
             Step(
                 name="gate",
                 about="hold the measures against [gates]",
-                settings=[settings.gates, judged_against],
-                work=lambda to: gate_model(setting, results, champion, to),
+                settings=[settings.gates, against],
+                work=lambda to: gate_model(setting, results, self._champion_bundle(), to),
             ),
             Step(
                 name="register",
@@ -102,20 +147,51 @@ class Training:
 
     def _still_registered(self, directory: Path) -> bool:
         """Someone may have cleared the registry; only a local one can be asked without waiting for MLflow."""
-        paths, uri = self.setting.opened.paths, self.setting.opened.settings.state.tracking_uri
-        return directory.is_dir() and (uri is not None or paths.tracking_database.is_file())
+        return directory.is_dir() and self._has_registry()
 
-    def _champion(self) -> tuple[Version, Path] | None:
-        registry = Registry(self._tracking())
-        version = registry.holder(self.setting.name, CHAMPION)
-        return None if version is None else (version, registry.fetch(version, self.setting.opened.paths.bundles))
+    def _has_registry(self) -> bool:
+        uri = self.setting.opened.settings.state.tracking_uri
+        return uri is not None or self.setting.opened.paths.tracking_database.is_file()
+
+    def _find_champion(self) -> Version | None:
+        # Asking MLflow takes seconds, and would make its database: a plan writes nothing.
+        if not self._has_registry():
+            return None
+        return Registry(self._tracking()).holder(self.setting.name, CHAMPION)
+
+    def _judged_against(self) -> str | None:
+        """The champion's digest; or, if these very inputs made the champion, what it was gated against.
+
+        Otherwise a training that nothing has changed for would be gated against its own result.
+        """
+        if self._champion is None:
+            return None
+        for directory in self.setting.opened.paths.steps.glob("register-*"):
+            made = read_result(directory, Release)
+            if made is None or made.bundle is None or Path(made.bundle).name != self._champion.digest:
+                continue
+            if self._plan(Span(), made.champion)[-1].directory == directory:
+                return made.champion
+        return self._champion.digest
+
+    def _champion_bundle(self) -> Bundle | None:
+        if self._champion is None:
+            return None
+        bundles = self.setting.opened.paths.bundles
+        return open_bundle(Registry(self._tracking()).fetch(self._champion, bundles))
 
     def _tracking(self) -> Tracking:
         return open_tracking(self.setting.opened.settings.state.tracking_uri, paths=self.setting.opened.paths)
 
 
 def _code() -> str:
-    package = Path(siklus.__file__).parent
-    return digest_of_code([package / name for name in CODE])
+    package = Path(__file__).parents[1]
+    versions = [f"python {platform.python_version()}", *(f"{name} {_version(name)}" for name in LIBRARIES)]
+    return digest_of_code([package / name for name in CODE], versions=versions)
 
 
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "is not installed"

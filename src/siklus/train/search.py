@@ -18,7 +18,8 @@ from siklus.errors import TrainError
 from siklus.project.sections import Train
 from siklus.stats.scores import METRICS, score
 from siklus.train.candidates import Candidate, Parameters, Question
-from siklus.train.trials import Floats, Fold, Job, Outcome, Workers
+from siklus.train.trials import Floats, Fold, Job, Outcome
+from siklus.train.workers import Workers
 
 WAVE = 4  # trials proposed together: enough to keep small machines busy, few enough to learn from
 BASELINES = ("dummy", "linear")  # tried always: everything else is measured against them
@@ -27,9 +28,9 @@ PRUNED = "pruned:"
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """One tried setting. ``score`` is of all held-out rows, and None when pruned or failed (``why`` says so).
+    """One tried setting. ``score`` is of all held-out rows; None when pruned or failed, and ``why`` says so.
 
-    ``first``: the setting that its candidate starts from, which is never pruned: candidates are compared by it.
+    ``first``: the setting that its candidate starts from. It is never pruned: candidates are compared by it.
     """
 
     number: int

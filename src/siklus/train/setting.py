@@ -19,7 +19,7 @@ DEFAULT_METRIC = {"classification": "log_loss", "regression": "mae"}
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """``now`` and ``trigger`` (who or what asked for it) go into the papers; ``listen`` hears of each trial."""
+    """``now`` and ``trigger`` (who or what asked) go into the papers; ``listen`` hears of each trial."""
 
     opened: OpenProject
     contract: Contract
@@ -45,21 +45,10 @@ class Setting:
 def setting_of(
     opened: OpenProject, *, now: datetime, trigger: str, listen: Callable[[Trial, int], None]
 ) -> Setting:
-    """Read the contract and refuse, before any work, whatever would fail after it: metrics, gates, candidates."""
+    """Read the contract, and refuse before any work what would fail after it: metrics, gates, candidates."""
     settings = opened.settings
     contract = read_contract(opened.paths.contract)
-    if contract.task != settings.project.task:
-        raise ProjectError(
-            "PJ008",
-            f"[project] task = {settings.project.task!r}, but {opened.paths.contract} is for {contract.task}",
-            expected="one task: mend the one that is wrong",
-        )
-    if contract.target.name != settings.data.target:
-        raise ProjectError(
-            "PJ008",
-            f"[data] target = {settings.data.target!r}, but {opened.paths.contract} predicts {contract.target.name!r}",
-            expected="one target: mend the one that is wrong",
-        )
+    _refuse_other_question(contract, opened)
     refuse_unusable_columns(contract)
     metric = metric_of(settings)
     metric_named(metric, task=contract.task, where="[train] metric")
@@ -74,6 +63,17 @@ def setting_of(
         trigger=trigger,
         listen=listen,
     )
+
+
+def _refuse_other_question(contract: Contract, opened: OpenProject) -> None:
+    asked, file = opened.settings, opened.paths.contract
+    for what, ours, theirs in (
+        ("[project] task", asked.project.task, contract.task),
+        ("[data] target", asked.data.target, contract.target.name),
+    ):
+        if ours != theirs:
+            told = f"{what} = {ours!r}, but {file} has {theirs!r}"
+            raise ProjectError("PJ008", told, expected="the same in both: mend the one that is wrong")
 
 
 def metric_of(project: Project) -> str:

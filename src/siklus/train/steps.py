@@ -20,15 +20,18 @@ from siklus.files import directory_atomic
 
 KEPT_RESULTS = 3  # a step: enough to go back and forth between two settings without training again
 NOTE_FILE = "step.json"
+KEY_CHARACTERS = 16  # of the digest, in a directory's name
 
 Verdict = Literal["run", "reuse"]
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
-    """What a finished step says of itself."""
+    """What a finished step says of itself. ``code`` and ``settings`` are digests of what went into it."""
 
     step: str
     key: str
+    code: str
+    settings: str
     seconds: float
     summary: str
 
@@ -52,6 +55,7 @@ class Planned:
 
     step: Step
     key: str
+    code: str
     directory: Path
     verdict: Verdict
     why: str
@@ -70,76 +74,121 @@ Told = Callable[[Planned, Note | None], None]
 
 
 def plan(steps: Sequence[Step], *, root: Path, code: str, span: Span) -> list[Planned]:
-    """What would run and why. TrainError TN010 for a step that does not exist."""
-    names = [step.name for step in steps]
-    for asked in (span.first, span.until):
-        if asked is not None and asked not in names:
-            raise TrainError("TN010", f"no step {asked!r}", expected=f"one of {', '.join(names)}")
-    last = names.index(span.until) if span.until else len(names) - 1
-    first = names.index(span.first) if span.first else None
+    """What would run and why; only looks. ``code``: the digest of whatever decides beside the settings.
+
+    TrainError TN010 for a step that does not exist, TN011 for a span that ends before it begins.
+    """
+    first, last = _bounds(span, [step.name for step in steps])
     planned: list[Planned] = []
     key = code
     for i, step in enumerate(steps[: last + 1]):
-        key = _key(key, step)
-        directory = root / f"{step.name}-{key[:16]}"
+        key = _digest(key, step.name, _settings(step))
+        directory = root / f"{step.name}-{key[:KEY_CHARACTERS]}"
         anew = any(earlier.verdict == "run" for earlier in planned)
-        verdict, why = _verdict(step, directory, root, anew=anew)
-        if verdict == "reuse" and (span.force or (first is not None and i >= first)):
+        verdict, why = _verdict(step, directory, code=code, anew=anew)
+        if verdict == "reuse" and (span.force or i >= first):
             verdict, why = "run", "asked for anew"
-        planned.append(Planned(step=step, key=key, directory=directory, verdict=verdict, why=why))
+        planned.append(Planned(step=step, key=key, code=code, directory=directory, verdict=verdict, why=why))
     return planned
 
 
 def carry_out(planned: Sequence[Planned], *, told: Told) -> None:
     """Run what is to run, in order; ``told`` hears of each step before (no note) and after (its note).
 
-    Whatever a step raises leaves the finished ones in place and nothing of its own.
+    Whatever a step raises leaves the finished ones in place and nothing of its own. One process at a time.
     """
     for item in planned:
         if item.verdict == "reuse":
             told(item, read_note(item.directory))
             continue
         told(item, None)
+        _forget_drafts(item.directory.parent)
         started = time.perf_counter()
         with directory_atomic(item.directory) as draft:
             summary = item.step.work(draft)
-            note = Note(step=item.step.name, key=item.key, seconds=time.perf_counter() - started, summary=summary)
+            note = Note(
+                step=item.step.name,
+                key=item.key,
+                code=item.code,
+                settings=_settings(item.step),
+                seconds=time.perf_counter() - started,
+                summary=summary,
+            )
             (draft / NOTE_FILE).write_bytes(msgspec.json.encode(note))
         _forget_old(item.directory, item.step.name)
         told(item, note)
 
 
-def read_note(directory: Path) -> Note:
-    return msgspec.json.decode((directory / NOTE_FILE).read_bytes(), type=Note)
+def read_note(directory: Path) -> Note | None:
+    """None where no step has finished, or its note cannot be read: such a result is as good as none."""
+    try:
+        return msgspec.json.decode((directory / NOTE_FILE).read_bytes(), type=Note)
+    except (FileNotFoundError, msgspec.MsgspecError):
+        return None
 
 
-def digest_of_code(folders: Sequence[Path]) -> str:
-    """The digest of all Python files below the folders: what changes with every edit and upgrade."""
-    digest = hashlib.sha256()
+def digest_of_code(folders: Sequence[Path], *, versions: Sequence[str]) -> str:
+    """The digest of all Python files below the folders, and of the libraries that they use."""
+    digest = hashlib.sha256("\n".join(versions).encode())
     for file in sorted(file for folder in folders for file in folder.rglob("*.py")):
         digest.update(file.name.encode() + file.read_bytes())
     return digest.hexdigest()
 
 
-def _key(before: str, step: Step) -> str:
-    settings = msgspec.json.encode(step.settings, order="sorted")
-    return hashlib.sha256(b"\0".join([before.encode(), step.name.encode(), settings])).hexdigest()
+def _bounds(span: Span, names: Sequence[str]) -> tuple[int, int]:
+    """The place from which all runs anew (behind the last when nothing does), and that of the last step."""
+    for asked in (span.first, span.until):
+        if asked is not None and asked not in names:
+            raise TrainError("TN010", f"no step {asked!r}", expected=f"one of {', '.join(names)}")
+    last = len(names) - 1 if span.until is None else names.index(span.until)
+    first = len(names) if span.first is None else names.index(span.first)
+    if span.first is not None and first > last:
+        raise TrainError(
+            "TN011",
+            f"from {span.first!r} until {span.until!r} there is no step",
+            expected=f"the order {', '.join(names)}",
+        )
+    return first, last
 
 
-def _verdict(step: Step, directory: Path, root: Path, *, anew: bool) -> tuple[Verdict, str]:
-    if (directory / NOTE_FILE).is_file() and not step.holds(directory):
-        return "run", "what it made is gone"
-    if (directory / NOTE_FILE).is_file():
+def _settings(step: Step) -> str:
+    return _digest(msgspec.json.encode(step.settings, order="sorted").decode())
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _verdict(step: Step, directory: Path, *, code: str, anew: bool) -> tuple[Verdict, str]:
+    if read_note(directory) is not None:
         # Its key holds those before it, so what lies here belongs to just these inputs, even if one of
         # those is made anew (it was cleaned away, or asked for): the same inputs give the same result.
-        return "reuse", "nothing that it depends on has changed"
+        if step.holds(directory):
+            return "reuse", "nothing that it depends on has changed"
+        return "run", "what it made is gone"
     if anew:
         return "run", "a step before it runs"
-    return "run", "its settings or inputs changed" if list(root.glob(f"{step.name}-*")) else "it has not run yet"
+    latest = next(filter(None, map(read_note, _newest_first(directory.parent, step.name))), None)
+    if latest is None:
+        return "run", "it has not run yet"
+    if latest.code != code:
+        return "run", "Siklus, Python or a library of theirs has changed"
+    if latest.settings != _settings(step):
+        return "run", "its settings or inputs have changed"
+    return "run", "what it starts from has changed"
+
+
+def _newest_first(root: Path, name: str) -> list[Path]:
+    return sorted(root.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _forget_old(kept: Path, name: str) -> None:
-    found = sorted(kept.parent.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for old in found[KEPT_RESULTS:]:
+    for old in _newest_first(kept.parent, name)[KEPT_RESULTS:]:
         if old != kept:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _forget_drafts(root: Path) -> None:
+    """A killed process could not take its draft away."""
+    for draft in root.glob(".*"):
+        shutil.rmtree(draft, ignore_errors=True)
