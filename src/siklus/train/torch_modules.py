@@ -1,5 +1,6 @@
 """A user's own PyTorch module as an ONNX graph with the answers that every server expects."""
 
+import io
 import logging
 import warnings
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from siklus.train.graphs.heads import both_classes, logistic
 
 # torch.export takes a batch of 1 for a constant, so it is shown a few rows.
 FEWEST_ROWS = 2
+SCRIPT_OPSET = 20  # the newest that PyTorch's old exporter writes; its operators mean the same in OPSET
 
 
 def torch_module_to_onnx(
@@ -89,23 +91,38 @@ def _answer_shape(torch: Any, module: Any, batch: Any) -> tuple[int, bool]:
 
 
 def _exported(torch: Any, module: Any, batch: Any) -> onnx.ModelProto:
+    export = _of_script if isinstance(module, torch.jit.ScriptModule) else _of_module
     try:
         with warnings.catch_warnings(), _quiet("torch.onnx"):
             warnings.simplefilter("ignore")  # deprecations inside PyTorch itself
-            program = torch.onnx.export(
-                module,
-                (batch,),
-                dynamo=True,
-                dynamic_shapes=({0: "N"},),
-                opset_version=OPSET,
-                verbose=False,
-            )
-        part: onnx.ModelProto = program.model_proto
+            return export(torch, module, batch)
     except Exception as exc:  # whatever the module's own code and PyTorch's tracing of it raise
         why = str(exc).strip().splitlines() or [type(exc).__name__]
         what = f"{type(module).__name__}: {why[0][:200]}"
         raise ExportError("EX001", what, expected="a module that torch.onnx exports") from exc
+
+
+def _of_module(torch: Any, module: Any, batch: Any) -> onnx.ModelProto:
+    program = torch.onnx.export(
+        module, (batch,), dynamo=True, dynamic_shapes=({0: "N"},), opset_version=OPSET, verbose=False
+    )
+    part: onnx.ModelProto = program.model_proto
     return part
+
+
+def _of_script(torch: Any, module: Any, batch: Any) -> onnx.ModelProto:
+    """TorchScript has no Python left that the new exporter could trace; the old one reads it."""
+    written = io.BytesIO()
+    torch.onnx.export(
+        module,
+        (batch,),
+        written,
+        dynamo=False,
+        input_names=["given"],
+        dynamic_axes={"given": {0: "N"}},
+        opset_version=SCRIPT_OPSET,
+    )
+    return onnx.load_model_from_string(written.getvalue())
 
 
 @contextmanager
