@@ -7,7 +7,7 @@ from siklus.registry.versions import Registry
 from siklus.tracking.mlflow import open_tracking
 from tests.tracking.stores import project
 
-TIMES = 4
+TIMES = 3
 
 
 def register_several(root: str, name: str, bundle: str, start: Any, numbers: Any) -> None:

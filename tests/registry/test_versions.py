@@ -1,5 +1,6 @@
 """Versions: numbered bundles with stages, which MLflow itself loads, and which come back as sealed."""
 
+import itertools
 import multiprocessing
 import warnings
 from collections.abc import Callable
@@ -13,7 +14,7 @@ import pytest
 from siklus.bundle.read import open_bundle
 from siklus.bundle.write import digest_of
 from siklus.errors import BundleError, SiklusError
-from siklus.registry.stages import Stage
+from siklus.registry.stages import STAGES, Stage
 from siklus.registry.versions import Registry, Version
 from siklus.tracking.mlflow import Tracking, open_tracking
 from tests.bundle.frames import FRAME
@@ -136,14 +137,11 @@ def test_promoting_archives_the_former_production_version(
     assert stages(registry, name) == {1: "production", 2: "archived"}
 
 
-@pytest.mark.parametrize("before", ["staging", "production", "archived", None])
-@pytest.mark.parametrize("after", ["staging", "production", "archived", None])
-def test_a_version_goes_from_any_stage_to_any(
-    registry: Registry, register: Register, name: str, before: Stage | None, after: Stage | None
-) -> None:
-    register(stage=before)
-    assert registry.promote(name, "1", after).stage == after
-    assert registry.promote(name, "1", after).stage == after
+def test_a_version_goes_from_any_stage_to_any(registry: Registry, register: Register, name: str) -> None:
+    register()
+    for before, after in itertools.product((*STAGES, None), repeat=2):
+        registry.promote(name, "1", before)
+        assert registry.promote(name, "1", after).stage == after, f"from {before}"
 
 
 def test_a_new_staging_version_takes_the_place_of_the_former(
