@@ -6,13 +6,17 @@ from siklus.bundle.read import Bundle, open_bundle
 from siklus.project.file import OpenProject
 from siklus.registry.stages import Stage
 from siklus.registry.versions import LATEST, Registry, Version
-from siklus.tracking.mlflow import open_tracking
+from siklus.tracking.mlflow import Tracking, open_tracking
 
 SERVED: Stage = "production"
 
 
+def tracking_of(project: OpenProject) -> Tracking:
+    return open_tracking(project.settings.state.tracking_uri, paths=project.paths)
+
+
 def registry_of(project: OpenProject) -> Registry:
-    return Registry(open_tracking(project.settings.state.tracking_uri, paths=project.paths))
+    return Registry(tracking_of(project))
 
 
 def resolved(project: OpenProject, registry: Registry, which: str | None) -> Version:

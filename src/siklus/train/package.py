@@ -59,10 +59,13 @@ def package(
     """
     if (X_test is None) != (y_test is None):
         raise ExportError("EX012", "one of X_test and y_test alone", expected="both of them, or neither")
-    errand = Errand(name=name, now=datetime.now(UTC), root=Path.cwd(), trigger="siklus.package")
+    here = Path.cwd()
+    errand = Errand(name=name, now=datetime.now(UTC), root=here, trigger="siklus.package")
     test = None if X_test is None else Sample(X_test, y_test)
     contents = contents_of(model, Sample(X, y), errand, task=task, test=test)
-    return open_bundle(place(contents, None if directory is None else Path(directory), errand))
+    if directory is None:
+        return open_bundle(seal_among(contents, here / ".siklus" / "bundles", now=errand.now))
+    return open_bundle(seal_at(contents, Path(directory), now=errand.now))
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Sample:
 
 @dataclass(frozen=True, kw_only=True)
 class Errand:
-    """``root``: the directory whose repository and `.siklus` are meant. ``source``: where rows are from."""
+    """``root``: the directory whose repository is meant. ``source``: where the rows are from."""
 
     name: str
     now: datetime
@@ -117,14 +120,12 @@ def contents_of(
     return with_golden(contents, judged, now=errand.now)
 
 
-def place(contents: Contents, directory: Path | None, errand: Errand) -> Path:
-    """Seal it there, or under its digest. EX020 when the directory holds anything but a bundle."""
-    if directory is None:
-        return seal_among(contents, errand.root / ".siklus" / "bundles", now=errand.now)
+def seal_at(contents: Contents, directory: Path, *, now: datetime) -> Path:
+    """Seal the bundle there. EX020 when the directory holds anything but a bundle."""
     if directory.exists() and not (directory / FILE_NAME).is_file() and any(directory.iterdir()):
         wanted = "a directory that is new, empty, or a bundle to be replaced"
         raise ExportError("EX020", f"{directory}: something else is there", expected=wanted)
-    seal(contents, directory, now=errand.now)
+    seal(contents, directory, now=now)
     return directory
 
 
