@@ -114,8 +114,8 @@ def _show(bundle: Bundle, version: Version | None, *, as_json: bool) -> None:
         )
         return
     rows = [(metric, f"{value:.4g}") for metric, value in metrics.items() if value is not None]
-    title = f"{evidence['evaluation']['rows']:,} {evidence['judged_on']}"
-    results().print(table(title, ["metric", "value"], rows))
+    results().print(f"Judged on {evidence['evaluation']['rows']:,} {evidence['judged_on']}:", markup=False)
+    results().print(table("", ["metric", "value"], rows))
     sealed = f"Sealed as {export['format']}" + (f", because {export['why']}" if export["why"] else "")
     results().print(f"{sealed}: {bundle.path}", markup=False)
     if version is not None:

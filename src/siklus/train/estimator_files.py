@@ -47,8 +47,7 @@ def kept_estimator(tracking: Tracking, version: Version) -> Any:
         )
     with tempfile.TemporaryDirectory() as folder:
         with tracking.calling():
-            tracking.client.download_artifacts(version.run_id, ARTIFACT, folder)
-        file = Path(folder) / ARTIFACT
+            file = Path(tracking.client.download_artifacts(version.run_id, ARTIFACT, folder))
         if sha256(file) != wanted:
             raise ExportError(
                 "EX019", f"{where}: {ARTIFACT} is not what was kept", expected=f"sha256 {wanted}"

@@ -17,6 +17,7 @@ from siklus.tracking.mlflow import Run, Status, Tracking, Trial
 from siklus.tracking.provenance import SourceState, environment_lock, source_state
 from siklus.train.card import card
 from siklus.train.champion import SplitNote
+from siklus.train.estimator_files import keep_estimator
 from siklus.train.results import Exported, Gated, Ingested, LeaderboardRow, Release, Results, Searched, leave
 from siklus.train.sealing import GOLDEN_ROWS, reference_profile, seal_among, with_golden
 from siklus.train.search import PRUNED
@@ -43,6 +44,7 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
     }
     with tracking.run(experiment=setting.name, name=f"train {setting.now:%Y-%m-%d %H:%M}", tags=tags) as run:
         _note_run(run, setting, results, bundle)
+        keep_estimator(run, results.model)
         version = None
         if gated.passed:
             stage: Stage = "production" if champion is None else "staging"
