@@ -7,15 +7,17 @@ import msgspec
 import typer
 
 from siklus.cli.findings import findings_table
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, listed, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
+from siklus.cli.rows import file_source, say_sample
 from siklus.contract.check import check as check_table
 from siklus.contract.columns import contract_text, read_contract, write_contract
 from siklus.contract.compare import compare
 from siklus.contract.export import to_jsonschema, to_pandera
 from siklus.contract.infer import infer as infer_contract
 from siklus.data.sources import open_source
-from siklus.project.sections import Data
+from siklus.project.file import OpenProject
+from siklus.table import Table
 
 app = command_app()
 
@@ -29,18 +31,21 @@ def infer(
     write: Annotated[bool, typer.Option("--write", help="Write it over the project's contract.")] = False,
     as_json: JsonFlag = False,
 ) -> int:
-    """Propose a contract for the project's data as it is now; it is printed unless --write is said."""
+    """Propose a contract for the project's data as it is now; it is printed unless --write is said.
+
+    What the present contract ignores stays ignored; to have such a column back, take it off that list.
+    """
     project_file = opened(project)
     data = project_file.settings.data
-    table_read = open_source(data, directory=project_file.paths.root).read().table
-    dropped = [column.strip() for column in drop.split(",") if column.strip()]
+    reading = open_source(data, directory=project_file.paths.root).read()
+    say_sample(reading)
     found = infer_contract(
-        table_read,
+        reading.table,
         target=data.target,
         task=project_file.settings.project.task,
         time=data.time,
         key=data.key,
-        drop=dropped,
+        drop=tuple(dict.fromkeys([*listed(drop), *_ignored(project_file, reading.table)])),
     )
     if write:
         write_contract(project_file.paths.contract, found.contract)
@@ -67,9 +72,12 @@ def check(
 ) -> int:
     """Hold rows against the contract. Exit code 1: they break it."""
     project_file = opened(project)
-    data = project_file.settings.data if file is None else Data(path=str(file.absolute()), target="")
     contract = read_contract(project_file.paths.contract)
-    report = check_table(open_source(data, directory=project_file.paths.root).read().table, contract)
+    own = project_file.settings.data
+    source = open_source(own, directory=project_file.paths.root) if file is None else file_source(file)
+    reading = source.read()
+    say_sample(reading)
+    report = check_table(reading.table, contract)
     if as_json:
         print_json({"passed": report.passed, **msgspec.to_builtins(report)})
         return 0 if report.passed else NO
@@ -112,11 +120,23 @@ def diff(
 def export(
     form: Annotated[Literal["jsonschema", "pandera"], typer.Option("--format", help="What to write it as.")],
     project: ProjectOption = HERE,
+    as_json: JsonFlag = False,
 ) -> int:
     """Print the contract as a JSON Schema, or as Python source for pandera."""
     contract = read_contract(opened(project).paths.contract)
     if form == "jsonschema":
         print_json(to_jsonschema(contract))
+    elif as_json:
+        print_json({"format": form, "source": to_pandera(contract)})
     else:
         print(to_pandera(contract))
     return 0
+
+
+def _ignored(project: OpenProject, table: Table) -> list[str]:
+    """What the present contract ignores, if there is one; the key is ignored by its role."""
+    if not project.paths.contract.exists():
+        return []
+    data = project.settings.data
+    ignored = read_contract(project.paths.contract).ignored
+    return [name for name in ignored if name in table and name not in (data.target, data.time, data.key)]

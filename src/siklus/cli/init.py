@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from siklus.cli.findings import findings_table
-from siklus.cli.options import HERE
+from siklus.cli.options import HERE, listed
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
+from siklus.cli.rows import say_sample
 from siklus.contract.columns import Task, kind_of, write_contract
 from siklus.contract.infer import Inferred, infer
 from siklus.data.reading import Reading
@@ -27,6 +28,7 @@ CONTRACT = "contract.json"
 
 @app.command()
 def init(
+    target: Annotated[str, typer.Option("--target", help="The column to predict.")],
     directory: Annotated[
         Path, typer.Argument(metavar="[DIR]", help="Where the project goes; here by default.")
     ] = HERE,
@@ -40,7 +42,6 @@ def init(
             "--query", help="DuckDB SQL over files instead; paths start from DIR.", show_default=False
         ),
     ] = None,
-    target: Annotated[str, typer.Option("--target", help="The column to predict.")] = ...,  # type: ignore[assignment]
     time: Annotated[
         str | None, typer.Option("--time", help="Split by this column: the latest rows judge.")
     ] = None,
@@ -57,17 +58,17 @@ def init(
     as_json: JsonFlag = False,
 ) -> int:
     """Write a commented siklus.toml and a contract inferred from the data, and say what was assumed."""
-    dropped = tuple(column.strip() for column in drop.split(",") if column.strip())
-    wish = Wish(data=data, query=query, target=target, time=time, key=key, task=task, drop=dropped)
+    wish = Wish(data=data, query=query, target=target, time=time, key=key, task=task, drop=listed(drop))
     _refuse_unclear(wish, directory, force=force)
     reading = _read(wish, directory)
-    found = infer(reading.table, target=target, task=task, time=time, key=key, drop=dropped)
+    say_sample(reading)
+    found = infer(reading.table, target=target, task=task, time=time, key=key, drop=wish.drop)
     write_contract(directory / CONTRACT, found.contract)
     write_atomic(directory / FILE_NAME, project_text(_scaffold(wish, directory, name=name, task=found.task)))
     if not (directory / ".gitignore").exists():
         write_atomic(directory / ".gitignore", ".siklus/\n")
     if as_json:
-        print_json(_document(found, directory, rows=len(reading.table)))
+        print_json(_document(found, directory, reading))
     else:
         _show(found, directory, rows=len(reading.table))
     return 0
@@ -125,12 +126,13 @@ def _relative(data: Path, directory: Path) -> str:
     return os.path.relpath(data.resolve(), directory.resolve())
 
 
-def _document(found: Inferred, directory: Path, *, rows: int) -> dict[str, object]:
+def _document(found: Inferred, directory: Path, reading: Reading) -> dict[str, object]:
     return {
         "project": str(directory / FILE_NAME),
         "contract": str(directory / CONTRACT),
         "task": found.task,
-        "rows": rows,
+        "rows": len(reading.table),
+        "sampled_from": reading.sampled_from,
         "columns": {column.name: kind_of(column) for column in found.contract.columns},
         "ignored": found.contract.ignored,
         "findings": found.findings,
@@ -153,7 +155,7 @@ def _show(found: Inferred, directory: Path, *, rows: int) -> None:
     if found.findings:
         console.print(findings_table(found.findings))
     console.print(
-        f"\nWritten: {directory / FILE_NAME} and {directory / 'contract.json'}. Read them, then:",
+        f"\nWritten: {directory / FILE_NAME} and {directory / CONTRACT}. Read them, then:",
         markup=False,
     )
     where = "" if directory == HERE else f"cd {directory} && "

@@ -1,13 +1,19 @@
 """`siklus`: finds the command's module, runs it, and turns every outcome into an exit code.
 
 0: done, or the answer is yes. 1: the answer is no (a gate fails, a contract breaks). 2: wrong usage, a
-broken project file, or anything else that the user can mend. 130: interrupted.
+broken project file, or anything else that the user can mend. 130: interrupted; 143: told to end.
 """
 
+import difflib
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from types import FrameType
 
 import typer
 from typer.exceptions import TyperException
@@ -15,7 +21,9 @@ from typer.exceptions import TyperException
 from siklus import __version__
 from siklus.errors import SiklusError
 
+USAGE = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+TOLD_TO_END = 143  # 128 + SIGTERM
 
 
 @dataclass(frozen=True)
@@ -50,37 +58,65 @@ COMMANDS = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line; its exit code comes back."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = _answer(words)
+        sys.stdout.flush()
+    except SiklusError as exc:
+        return _say(exc)
+    except TyperException as exc:
+        return _refuse(exc.format_message(), f"`siklus {words[0]} --help` shows what it takes")
+    except KeyboardInterrupt:
+        kept = "what was finished is kept, the same command goes on from there"
+        print(f"\nsiklus: interrupted; {kept}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader (`| head`) has seen enough: that is no error. Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
+def _answer(words: Sequence[str]) -> int:
     if not words or words[0] in ("--help", "-h", "help"):
         print(_overview())
         return 0
     if words[0] == "--version":
         print(f"siklus {__version__}")
         return 0
-    if words[0] not in COMMANDS:
-        return _refuse(f"no command {words[0]!r}", _overview())
-    return _run(words[0], words[1:])
+    if words[0] in COMMANDS:
+        return _run(words[0], words[1:])
+    near = difflib.get_close_matches(words[0], COMMANDS, n=1)
+    return _refuse(f"no command {words[0]!r}" + (f"; {near[0]}?" if near else ""), _overview())
 
 
 def _run(name: str, words: Sequence[str]) -> int:
-    app: typer.Typer = import_module(COMMANDS[name].module).app
-    try:
-        code = typer.main.get_command(app).main(words, prog_name=f"siklus {name}", standalone_mode=False)
-    except SiklusError as exc:
-        return _say(exc)
-    except TyperException as exc:
-        return _refuse(str(exc) or f"siklus {name}: wrong usage", f"`siklus {name} --help` shows the options")
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader (`| head`) has seen enough: that is no error. Python would complain again at exit.
-        sys.stderr.close()
-        return 0
-    if code == INTERRUPTED:
-        print(
-            "\nsiklus: interrupted; what was finished is kept, the same command goes on from there",
-            file=sys.stderr,
-        )
+    with _ended_by_sigterm():
+        app: typer.Typer = import_module(COMMANDS[name].module).app
+        command = typer.main.get_command(app)
+        try:
+            # Not by its `main`, which would turn Ctrl-C and a closed pipe into exit codes of its own.
+            with command.make_context(f"siklus {name}", list(words)) as context:
+                code: int | None = command.invoke(context)
+        except typer.Exit as exc:  # --help has been answered
+            code = exc.exit_code
     return code or 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """As on Ctrl-C, whatever runs takes its processes and drafts away."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(TOLD_TO_END)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may say what a signal does
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _say(error: SiklusError) -> int:
@@ -93,7 +129,7 @@ def _say(error: SiklusError) -> int:
 
 def _refuse(problem: str, help_text: str) -> int:
     print(f"siklus: {problem}\n{help_text}", file=sys.stderr)
-    return 2
+    return USAGE
 
 
 def _overview() -> str:
@@ -107,6 +143,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            "`siklus COMMAND --help` tells more. Every command takes --json. `siklus demo` is a good start.",
+            "`siklus COMMAND --help` tells more. Every command but serve takes --json.",
+            "`siklus demo` is a good start.",
         ]
     )

@@ -2,7 +2,7 @@
 
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
-from siklus.cli.registered import registry_of
+from siklus.cli.registered import has_registry, registry_of
 from siklus.registry.versions import Version
 from siklus.train.setting import metric_of
 
@@ -13,7 +13,8 @@ app = command_app()
 def models(project: ProjectOption = HERE, as_json: JsonFlag = False) -> int:
     """List the registered versions, the newest first."""
     project_file = opened(project)
-    versions = registry_of(project_file).versions(project_file.settings.project.name)
+    name = project_file.settings.project.name
+    versions = registry_of(project_file).versions(name) if has_registry(project_file) else ()
     if as_json:
         print_json(versions)
         return 0

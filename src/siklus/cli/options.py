@@ -1,5 +1,6 @@
 """Options that several commands share."""
 
+import csv
 import os
 from pathlib import Path
 from typing import Annotated
@@ -16,3 +17,14 @@ HERE = Path()
 
 def opened(project: Path) -> OpenProject:
     return open_project(project, environment=os.environ)
+
+
+def listed(words: str) -> tuple[str, ...]:
+    """Column names by commas; one that has a comma itself stands in quotes.
+
+    >>> listed('a, "b, c"')
+    ('a', 'b, c')
+    """
+    return tuple(
+        word.strip() for row in csv.reader([words], skipinitialspace=True) for word in row if word.strip()
+    )

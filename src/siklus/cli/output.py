@@ -22,12 +22,18 @@ def command_app() -> typer.Typer:
     return typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would exit with 1, but a reader that has seen enough is no error: `main` sees to it."""
+        raise BrokenPipeError
+
+
 def results() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDEST_PLAIN, highlight=False, soft_wrap=False)
+    return _Output(width=None if sys.stdout.isatty() else WIDEST_PLAIN, highlight=False, soft_wrap=False)
 
 
 def remarks() -> Console:
-    return Console(stderr=True, width=None if sys.stderr.isatty() else WIDEST_PLAIN, highlight=False)
+    return _Output(stderr=True, width=None if sys.stderr.isatty() else WIDEST_PLAIN, highlight=False)
 
 
 def print_json(value: object) -> None:

@@ -10,15 +10,14 @@ from siklus.bundle.read import Bundle, open_bundle
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks
 from siklus.cli.registered import opened_version
+from siklus.cli.rows import file_source
 from siklus.contract.decode import decode_table
 from siklus.data.output import print_csv, write_table
-from siklus.data.sources import open_source
-from siklus.project.sections import Data
 from siklus.table import Table, objects
 
 app = command_app()
 
-ANSWER = "prediction"
+ANSWER, PROBABILITY = "prediction", "probability"
 
 
 @app.command()
@@ -42,9 +41,13 @@ def predict(
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
-    """Score a file: its rows come back with a prediction beside them. Rows that break the contract stop it."""
+    """Score a file: all its rows come back with `prediction` beside them, and `probability` for classes.
+
+    A column that has such a name already keeps it; the answer's then ends in an underscore. Rows that
+    break the contract stop it: exit code 1.
+    """
     opened_bundle = open_bundle(bundle) if bundle else opened_version(opened(project), which)[1]
-    table = open_source(Data(path=str(file.absolute()), target=""), directory=Path()).read().table
+    table = file_source(file).read().table
     scored = score(table, opened_bundle)
     if out is not None:
         write_table(scored, out)
@@ -62,7 +65,19 @@ def predict(
 def score(table: Table, bundle: Bundle) -> Table:
     """The table with `prediction`, and for classes `probability` (of the predicted one)."""
     predictions = bundle.predict(decode_table(table, bundle.contract).accepted())
-    scored = table.with_column(ANSWER, objects(bundle.labels(predictions)))
+    scored = table.with_column(free_name(ANSWER, table), objects(bundle.labels(predictions)))
     if predictions.probabilities is not None:
-        scored = scored.with_column("probability", np.asarray(predictions.probabilities, dtype=np.float64))
+        probabilities = np.asarray(predictions.probabilities, dtype=np.float64)
+        scored = scored.with_column(free_name(PROBABILITY, table), probabilities)
     return scored
+
+
+def free_name(name: str, table: Table) -> str:
+    """The name, with as many underscores behind it as it takes to be no column of the table.
+
+    >>> free_name("prediction", Table({"prediction": np.zeros(1)}))
+    'prediction_'
+    """
+    while name in table:
+        name += "_"
+    return name

@@ -18,7 +18,7 @@ from siklus.train.steps import Note, Planned
 
 
 class TrainingProgress:
-    """Told of steps and trials; writes to stderr only. A context manager, so that the bar is always taken down."""
+    """Told of steps and trials; writes to stderr only. A context manager: the bar is always taken down."""
 
     def __init__(self) -> None:
         self._console = remarks()

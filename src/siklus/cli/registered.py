@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from siklus.bundle.read import Bundle, open_bundle
+from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.stages import Stage
 from siklus.registry.versions import LATEST, Registry, Version
@@ -15,7 +16,19 @@ def tracking_of(project: OpenProject) -> Tracking:
     return open_tracking(project.settings.state.tracking_uri, paths=project.paths)
 
 
+def has_registry(project: OpenProject) -> bool:
+    """Whether there is one to ask: a question makes no database. MLflow's own server always has one."""
+    return project.settings.state.tracking_uri is not None or project.paths.tracking_database.is_file()
+
+
 def registry_of(project: OpenProject) -> Registry:
+    """The project's registry; RegistryError RG001 where nothing was ever registered."""
+    if not has_registry(project):
+        raise RegistryError(
+            "RG001",
+            f"no version of {project.settings.project.name!r}",
+            expected="one that `siklus train` has registered",
+        )
     return Registry(tracking_of(project))
 
 

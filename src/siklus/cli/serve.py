@@ -48,4 +48,4 @@ def serve(
         words += [f"--{name.replace('_', '-')}", given.get(name) or str(getattr(settings, name))]
     sys.stdout.flush()
     # A process of its own, because this one has MLflow loaded: the server needs a tenth of that memory.
-    os.execv(sys.executable, [sys.executable, "-m", "siklus.serve", *words])
+    os.execv(sys.executable, [sys.executable, "-m", "siklus.serve", *words])  # noqa: S606 - no shell is wanted

@@ -17,7 +17,7 @@ def native_bytes(model: Any, *, task: Task) -> tuple[str, bytes]:
         return "xgboost", bytes(getattr(model, "get_booster", lambda: model)().save_raw("ubj"))
     if maker == "lightgbm":
         return "lightgbm", str(getattr(model, "booster_", model).model_to_string()).encode()
-    data: bytes = need("skops.io", extra="native").dumps(model)
+    data: bytes = need("skops.io").dumps(model)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.skops"
         file.write_bytes(data)
