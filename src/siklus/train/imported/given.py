@@ -126,4 +126,4 @@ def _frame(table: Table) -> Any:
 def _category_types(frame: Any) -> dict[str, Any]:
     if type(frame).__module__.partition(".")[0] != "pandas":
         return {}
-    return {name: dtype for name, dtype in frame.dtypes.items() if hasattr(dtype, "categories")}
+    return {str(name): dtype for name, dtype in frame.dtypes.items() if hasattr(dtype, "categories")}
