@@ -2,6 +2,7 @@
 
 import bz2
 import gzip
+import os
 import struct
 import zipfile
 from pathlib import Path
@@ -47,6 +48,13 @@ def test_a_directory(tmp_path: Path) -> None:
     (tmp_path / "rows").mkdir()
     error = refused(tmp_path, path="rows")
     assert (error.code, error.expected) == ("DA005", "a file, or a glob such as rows/*.csv")
+
+
+def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # the tests may run as root, who may all
+    assert refused(tmp_path, path="rows.csv").code == "DA025"
+    assert refused(tmp_path, path="x" * 300 + ".csv").code == "DA025"
 
 
 @pytest.mark.parametrize("name", ["rows.xlsx", "rows", "rows.gz", "rows.csv.bz2"])

@@ -1,5 +1,7 @@
 """What only a DuckDB query can do, and what its fingerprint sees."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -156,3 +158,25 @@ def test_the_sample_is_the_one_with_the_smallest_md5_of_the_key(tmp_path: Path) 
             "SELECT a FROM range(1000) t(a) ORDER BY md5_number_lower(a::VARCHAR) % 1048576 LIMIT 100"
         ).fetchall()
     assert sorted(reading.table["a"].tolist()) == sorted(row[0] for row in ranked)
+
+
+INTERRUPTED = """
+import os, signal, sys, threading
+from pathlib import Path
+from siklus.data.sources import open_source
+from siklus.project.sections import Data
+
+query = "SELECT sum(a.range * b.range % 7) AS y FROM range(1000000) a, range(1000000) b"
+threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+try:
+    open_source(Data(query=query, target="y"), directory=Path()).read()
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+def test_ctrl_c_stops_a_long_query() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "stopped\n"

@@ -48,9 +48,7 @@ def scan_csv(
     )
     file = _Csv(connection, path, shown, dialect, [f"c{i}" for i in range(len(header.names))])
     casts = _confirmed(file, _sniffed(file))
-    word = f"IN ({_listed(MISSING_WORDS)})"
-    typed = {c: cast.format(f"CASE WHEN {c} {word} THEN NULL ELSE {c} END") for c, cast in casts.items()}
-    cells = ", ".join(f"{typed.get(c, c)} AS {c}" for c in file.columns)
+    cells = ", ".join(f"{casts.get(c, '{}').format(c)} AS {c}" for c in file.columns)
     # All is told, yet auto_detect stays on: it is what lets DuckDB estimate the rows. Without an
     # estimate it joins by nested loops, and an ASOF join takes minutes instead of a second.
     read = file.text(("",), "auto_detect = true", f"sample_size = {ESTIMATE_ROWS}")
@@ -62,7 +60,11 @@ def scan_tsv(connection: duckdb.DuckDBPyConnection, path: Path, shown: str) -> S
 
 
 def _sniffed(file: _Csv) -> dict[str, str]:
-    """How the text of each column would be cast, by its first rows. A column that stays text is left out."""
+    """How the text of each column would be cast, by its first rows. A column that stays text is left out.
+
+    A cast gives NULL for what it cannot read: for the missing words, once `_confirmed` has seen all rows.
+    It casts trim(c), because DuckDB hands a cast of c itself on to its CSV reader, which fails instead.
+    """
     names = f"names = [{_listed(file.columns)}], nullstr = [{_listed(('', *MISSING_WORDS))}]"
     sniff = f"sniff_csv({file.dialect}, {names}, sample_size = {SNIFFED_ROWS})"
     try:
@@ -75,9 +77,9 @@ def _sniffed(file: _Csv) -> dict[str, str]:
     casts = {}
     for c, kind in ((c, str(column["type"])) for c, column in zip(file.columns, found, strict=True)):
         if form := formats.get(kind):
-            casts[c] = f"CAST(strptime({{}}, {quoted(form)}) AS TIMESTAMP)"
+            casts[c] = f"TRY_CAST(try_strptime({{}}, {quoted(form)}) AS TIMESTAMP)"
         elif kind not in ("VARCHAR", "TIME"):  # a time of day stays text: no kind of cell is one
-            casts[c] = f"CAST({{}} AS {kind})"
+            casts[c] = f"TRY_CAST(trim({{}}) AS {kind})"
     return casts
 
 
@@ -89,9 +91,9 @@ def _confirmed(file: _Csv, casts: dict[str, str]) -> dict[str, str]:
     """
     counts = []
     for c in file.columns:
-        tried = casts.get(c, "NULL").replace("CAST(", "TRY_CAST(").replace("strptime(", "try_strptime(")
-        whole = f"count_if(TRY_CAST({c} AS BIGINT) = TRY_CAST({c} AS DOUBLE))"
-        counts += [f"count({c})", f"count(TRY_CAST({c} AS DOUBLE))", whole, f"count({tried.format(c)})"]
+        real, whole = (f"TRY_CAST(trim({c}) AS {kind})" for kind in ("DOUBLE", "BIGINT"))
+        sniffed = casts.get(c, "NULL").format(c)
+        counts += [f"count({c})", f"count({real})", f"count_if({whole} = {real})", f"count({sniffed})"]
     try:
         read = file.text(("", *MISSING_WORDS), "auto_detect = false")
         found = file.connection.execute(f"SELECT {', '.join(counts)} FROM {read}").fetchall()[0]
@@ -101,7 +103,7 @@ def _confirmed(file: _Csv, casts: dict[str, str]) -> dict[str, str]:
     for i, c in enumerate(file.columns):
         cells, numbers, whole_numbers, cast = found[4 * i : 4 * i + 4]
         if cells == numbers > 0:
-            kept[c] = f"CAST({{}} AS {'BIGINT' if whole_numbers == cells else 'DOUBLE'})"
+            kept[c] = f"TRY_CAST(trim({{}}) AS {'BIGINT' if whole_numbers == cells else 'DOUBLE'})"
         elif cells == cast > 0:
             kept[c] = casts[c]
     return kept

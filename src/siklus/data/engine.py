@@ -68,7 +68,12 @@ def open_engine(*, threads: int | None = None) -> Iterator[Engine]:
             config["threads"] = threads
         with duckdb.connect(":memory:", config=config) as connection:
             connection.execute("SET TimeZone = 'UTC'")
-            yield Engine(connection, Path(scratch))
+            try:
+                yield Engine(connection, Path(scratch))
+            except RuntimeError as exc:
+                if str(exc) == "Query interrupted":  # what DuckDB makes of Ctrl-C
+                    raise KeyboardInterrupt from exc
+                raise
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """One file as a SELECT: by its suffix, with its true column names, typed by all of its rows."""
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -15,20 +16,33 @@ GLOB_MARKS = "*?["
 
 
 def files_of(pattern: str, *, directory: Path) -> list[Path]:
-    """The file at this path, or those that match the glob, sorted; DA004 for none, DA005 for a directory."""
+    """The file at this path, or those that match the glob, sorted.
+
+    DA004 when there are none, DA005 for a directory, DA025 for a file that may not be read.
+    """
     path = directory / pattern
+    try:
+        found = _matches(path, pattern)
+    except OSError as exc:  # a name that no file can have, a directory that may not be entered
+        raise DataError("DA025", f"{path}: {exc.strerror}", expected="a file that may be read") from exc
+    if not found:
+        raise DataError("DA004", f"{path}: no such file", expected="a path relative to the project file")
+    for file in found:
+        if not os.access(file, os.R_OK):
+            raise DataError("DA025", f"{file}: permission denied", expected="a file that may be read")
+    return found
+
+
+def _matches(path: Path, pattern: str) -> list[Path]:
     if path.is_dir():
-        raise DataError(
-            "DA005", f"{path}: a directory", expected=f"a file, or a glob such as {pattern.rstrip('/')}/*.csv"
-        )
+        wanted = f"a file, or a glob such as {pattern.rstrip('/')}/*.csv"
+        raise DataError("DA005", f"{path}: a directory", expected=wanted)
     if path.exists():
         return [path]
-    if any(mark in pattern for mark in GLOB_MARKS):
-        root = Path(path.anchor)
-        matches = sorted(match for match in root.glob(str(path.relative_to(root))) if match.is_file())
-        if matches:
-            return matches
-    raise DataError("DA004", f"{path}: no such file", expected="a path relative to the project file")
+    if not any(mark in pattern for mark in GLOB_MARKS):
+        return []
+    root = Path(path.anchor)
+    return sorted(match for match in root.glob(str(path.relative_to(root))) if match.is_file())
 
 
 def has_known_suffix(name: str) -> bool:
