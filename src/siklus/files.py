@@ -13,7 +13,17 @@ from pathlib import Path
 from siklus.errors import FileError
 
 # What says that the disk is full or closed to us; any other OSError is not about this file.
-DISK_TROUBLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.EEXIST, errno.ENOTDIR}
+DISK_TROUBLE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EIO,
+    errno.EEXIST,
+    errno.ENOTDIR,
+}
 
 CHUNK_BYTES = 1 << 20  # read at once when digesting: large enough that the loop costs nothing
 

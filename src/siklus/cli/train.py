@@ -67,7 +67,9 @@ def show_release(release: Release, metrics: dict[str, Estimate]) -> None:
         )
     )
     if release.gates:
-        console.print(table("\nGates", ["gate", "bound", "value", "verdict", "why"], map(_gate, release.gates)))
+        console.print(
+            table("\nGates", ["gate", "bound", "value", "verdict", "why"], map(_gate, release.gates))
+        )
     if release.passed:
         console.print(f"\nVersion {release.version} is registered, in {release.stage}.", markup=False)
     else:
