@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import optuna
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -21,6 +20,9 @@ from sklearn.pipeline import Pipeline
 from siklus.contract.columns import Contract
 from siklus.extras import need
 from siklus.features.prepare import category_slots, dense, filled
+
+if TYPE_CHECKING:  # a process that only fits does not need it, and it takes a second to import
+    from optuna.trial import BaseTrial
 
 Parameters = Mapping[str, Any]
 HGB_WIDEST_CATEGORY = 255  # scikit-learn's limit of bins, so of words that one column may have
@@ -68,12 +70,12 @@ class Candidate:
     def first(self) -> Parameters:
         return {key: span.first for key, span in self.space.items()}
 
-    def draw(self, trial: optuna.trial.BaseTrial) -> Parameters:
+    def draw(self, trial: "BaseTrial") -> Parameters:
         """Parameters as the trial suggests them, under names that say whose they are."""
         return {key: _suggest(trial, f"{self.name}.{key}", span) for key, span in self.space.items()}
 
 
-def _suggest(trial: optuna.trial.BaseTrial, name: str, span: Range) -> float:
+def _suggest(trial: "BaseTrial", name: str, span: Range) -> float:
     if isinstance(span.low, int) and isinstance(span.high, int):
         return trial.suggest_int(name, span.low, span.high, log=span.log)
     return trial.suggest_float(name, span.low, span.high, log=span.log)
