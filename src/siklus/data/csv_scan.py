@@ -93,6 +93,10 @@ def _confirmed(file: _Csv, casts: dict[str, str]) -> dict[str, str]:
     for c in file.columns:
         real, whole = (f"TRY_CAST(trim({c}) AS {kind})" for kind in ("DOUBLE", "BIGINT"))
         sniffed = casts.get(c, "NULL").format(c)
+        if (
+            "BOOLEAN" in sniffed
+        ):  # yes and no, T and F stay words: an answer shall come back as it was written
+            sniffed = f"nullif(lower({c}) IN ('true', 'false'), false)"
         counts += [f"count({c})", f"count({real})", f"count_if({whole} = {real})", f"count({sniffed})"]
     try:
         read = file.text(("", *MISSING_WORDS), "auto_detect = false")
