@@ -46,11 +46,9 @@ def has_the_rows(table: Table) -> None:
 
 
 def test_reading_twice_gives_the_same_rows(source: Source) -> None:
-    assert source.read() == source.read()
-
-
-def test_all_rows_are_no_sample(source: Source) -> None:
-    assert source.read().sampled_from is None
+    first = source.read()
+    assert first == source.read()
+    assert first.sampled_from is None
 
 
 def test_its_fingerprint_stays_while_nothing_changes(place: Place, tmp_path: Path) -> None:
@@ -84,8 +82,7 @@ def test_it_reads_the_project_s_files_from_any_working_directory(
 
 
 def test_it_describes_itself_in_a_line(source: Source) -> None:
-    assert source.describe()
-    assert "\n" not in source.describe()
+    assert len(source.describe().splitlines()) == 1
 
 
 def test_more_rows_than_asked_for_become_a_sample_that_says_so(place: Place, tmp_path: Path) -> None:
@@ -97,10 +94,9 @@ def test_more_rows_than_asked_for_become_a_sample_that_says_so(place: Place, tmp
 
 
 def test_a_sample_draws_the_same_rows_again_wherever_they_stand(place: Place, tmp_path: Path) -> None:
-    for key in ("id", None):
-        one = place.sampled(tmp_path, many(50), max_rows=20, key=key).read().table
-        again = place.sampled(tmp_path, many(50)[::-1], max_rows=20, key=key).read().table
-        assert sorted(one["id"].tolist()) == sorted(again["id"].tolist())
+    one = place.sampled(tmp_path, many(50), max_rows=20, key=None).read().table
+    again = place.sampled(tmp_path, many(50)[::-1], max_rows=20, key=None).read().table
+    assert sorted(one["id"].tolist()) == sorted(again["id"].tolist())
 
 
 def test_a_sample_is_spread_over_the_whole_source(place: Place, tmp_path: Path) -> None:
@@ -130,11 +126,10 @@ def test_a_time_that_does_not_parse_is_named_with_its_row(place: Place, tmp_path
     assert caught.value.code == "DA015"
 
 
-def test_a_time_column_that_is_not_there_is_refused(place: Place, tmp_path: Path) -> None:
-    place.source(tmp_path)
-    asked = {"path": place.data.path, "query": place.data.query, "url": place.data.url}
+def test_a_time_column_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    write_csv(tmp_path, ROWS)
     with pytest.raises(DataError, match="no column 'hour'"):
-        open_source(Data(target="late", time="hour", **asked), directory=tmp_path).read()
+        open_source(Data(path="rows.csv", target="late", time="hour"), directory=tmp_path).read()
 
 
 def test_infinities_stay_and_nan_is_missing(place: Place, tmp_path: Path) -> None:
