@@ -47,6 +47,8 @@ def patches(source: Source) -> Iterator[str]:
 def private(source: Source) -> Iterator[str]:
     for node in ast.walk(source.tree):
         match node:
+            case ast.Attribute(value=ast.Name(id="self")):
+                pass  # a stand-in that a test wrote may keep to itself what it likes
             case ast.Attribute(attr=name) if _is_private(name) and name not in FOREIGN_PRIVATE:
                 yield f"{source.at(node)}: reads {name}; ask by the public door, or make it public"
             case ast.ImportFrom(module=module, names=names) if (module or "").startswith("siklus"):
