@@ -1,14 +1,11 @@
 """How tests are written: by the public door, and without patching what they test."""
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
 from tests.architecture.source import Source, called_name, dotted, refuse, suite
-
-# Underscored names of other packages for which there is no public one, each with its reason.
-FOREIGN_PRIVATE: Mapping[str, str] = {}
 
 PATCHERS = {"setattr", "delattr", "patch", "object", "setitem"}
 
@@ -49,7 +46,7 @@ def private(source: Source) -> Iterator[str]:
         match node:
             case ast.Attribute(value=ast.Name(id="self")):
                 pass  # a stand-in that a test wrote may keep to itself what it likes
-            case ast.Attribute(attr=name) if _is_private(name) and name not in FOREIGN_PRIVATE:
+            case ast.Attribute(attr=name) if _is_private(name):
                 yield f"{source.at(node)}: reads {name}; ask by the public door, or make it public"
             case ast.ImportFrom(module=module, names=names) if (module or "").startswith("siklus"):
                 for alias in names:
