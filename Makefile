@@ -13,6 +13,8 @@ export OMP_NUM_THREADS := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # uv's cache lies beside what it is linked into, so an unwritable home directory is no matter.
 export UV_CACHE_DIR := $(CURDIR)/$(VENV)/cache
+# Matplotlib writes its list of fonts into the home directory when it draws, unless told otherwise.
+export MPLCONFIGDIR := $(CURDIR)/$(VENV)/matplotlib
 
 PYTEST := $(PYTHON_IN_VENV) -m pytest
 # Its wheels differ from machine to machine (CPU, CUDA), so one lock with hashes cannot name it.
