@@ -1,44 +1,43 @@
-"""A small project with data, and models of its rows as files: what commands are tried on."""
+"""Flowers, a model of them that anybody might have, and a pickle that nobody should read."""
 
 from pathlib import Path
 from typing import Any
 
-import joblib
+import numpy as np
 import pandas as pd
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from siklus.cli.main import main
-
-TARGET = "species"
+TARGET = "y"
 SPECIES = ["setosa", "versicolor", "virginica"]
 
 
 def flowers() -> pd.DataFrame:
+    """Four measures and the species, 150 rows."""
     frame = load_iris(as_frame=True).frame
-    names = [name.removesuffix(" (cm)") for name in frame.columns[:4]]
-    return frame.set_axis([*names, TARGET], axis=1).assign(species=lambda rows: rows[TARGET].map(dict(enumerate(SPECIES))))
+    measures = frame.iloc[:, :4].rename(columns=lambda name: name.removesuffix(" (cm)"))
+    return measures.assign(y=np.array(SPECIES)[frame["target"]])
 
 
-def rows() -> pd.DataFrame:
+def measures() -> pd.DataFrame:
     return flowers().drop(columns=TARGET)
 
 
 def fitted() -> Any:
-    """A pipeline that anybody might have."""
-    return make_pipeline(StandardScaler(), LogisticRegression()).fit(rows(), flowers()[TARGET])
+    return make_pipeline(StandardScaler(), LogisticRegression()).fit(measures(), flowers()[TARGET])
 
 
-def project(directory: Path) -> Path:
-    """`siklus init` over the flowers, which lie beside it as flowers.csv."""
-    data = directory / "flowers.csv"
-    flowers().to_csv(data, index=False)
-    assert main(["init", str(directory / "garden"), "--data", str(data), "--target", TARGET, "--name", "garden"]) == 0
-    return directory / "garden"
+def probabilities(model: Any) -> np.ndarray:
+    return np.asarray(model.predict_proba(measures()))
 
 
-def joblib_of(model: Any, file: Path) -> Path:
-    joblib.dump(model, file)
-    return file
+class Burglar:
+    """What a hostile pickle is: a program of its own, run when it is read. This one leaves a file behind."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.trace,)

@@ -1,8 +1,6 @@
-"""`siklus export`: a version's model as a file for somebody else."""
+"""`siklus package --register` and `siklus export`: a model goes into the registry and comes out as a file."""
 
-import json
 import pickle
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,87 +9,95 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from siklus.cli.main import main
-from tests.cli.flowers import TARGET, fitted, joblib_of, project, rows
-
-VERSIONED = ("package", "--target", TARGET, "--name", "flowers", "--trust-pickle", "--register")
+from tests.cli.flowers import TARGET, Burglar, fitted, flowers, measures, probabilities
+from tests.cli.projects import Answer, answered, new_project, siklus
 
 
 @pytest.fixture(scope="module")
-def garden(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose first version is a packaged pipeline."""
-    directory = tmp_path_factory.mktemp("export")
-    root = project(directory)
-    model = joblib_of(fitted(), directory / "model.joblib")
-    assert main([*VERSIONED, str(model), "--data", str(directory / "flowers.csv"), "-C", str(root)]) == 0
-    return root
+def garden(tmp_path_factory: pytest.TempPathFactory, store: str) -> Path:
+    """A project with two versions, both the same packaged pipeline."""
+    folder = tmp_path_factory.mktemp("gardens") / "garden"
+    new_project(folder, flowers().to_dict("records"), store=store)
+    joblib.dump(fitted(), folder / "model.joblib")
+    for stage in ("production", "staging"):
+        assert registered_again(folder)["stage"] == stage
+    return folder
 
 
-def export(garden: Path, out: Path, *options: str) -> int:
-    return main(["export", "--out", str(out), "-C", str(garden), *options])
+def registered_again(folder: Path) -> Any:
+    words = ("--target", TARGET, "--name", "flowers", "--trust-pickle", "--register", "-C", folder)
+    return answered("package", folder / "model.joblib", "--data", folder / "rows.csv", *words)
 
 
-def scikit_learns(model: Any) -> np.ndarray:
-    return np.asarray(model.predict_proba(rows()))
+def export(garden: Path, out: Path, *options: str) -> Answer:
+    return siklus("export", "--out", out, "-C", garden, *options)
 
 
-def test_the_first_packaged_version_is_in_production(garden: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "-C", str(garden), "--json"]) == 0
-    (version,) = json.loads(capsys.readouterr().out)
-    assert (version["number"], version["stage"]) == (1, "production")
-    assert version["metrics"]["accuracy"] == pytest.approx(fitted().score(rows(), fitted().predict(rows())), abs=0.1)
-
-
-def test_the_next_packaged_version_waits_in_staging(garden: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    data = garden.parent / "flowers.csv"
-    arguments = [*VERSIONED, str(garden.parent / "model.joblib"), "--data", str(data), "-C", str(garden)]
-    assert main([*arguments, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["version"], told["stage"]) == (2, "staging")
+def test_packaged_versions_are_listed_with_what_they_are_worth(garden: Path) -> None:
+    versions = answered("models", "-C", garden)
+    assert [(version["number"], version["stage"]) for version in versions[-2:]] == [
+        (2, "staging"),
+        (1, "production"),
+    ]
+    accuracy = fitted().score(measures(), flowers()[TARGET])
+    assert versions[-1]["metrics"]["accuracy"] == pytest.approx(accuracy)
 
 
 @pytest.mark.parametrize("form", ["joblib", "joblib-gz", "pickle"])
 def test_the_estimator_comes_back_as_it_was_fitted(form: str, garden: Path, tmp_path: Path) -> None:
-    assert export(garden, tmp_path / "model", "--format", form) == 0
+    assert export(garden, tmp_path / "model", "--format", form).code == 0
     content = (tmp_path / "model").read_bytes()
-    assert (content[:2] == b"\x1f\x8b") == (form == "joblib-gz")
+    assert content.startswith(b"\x1f\x8b") == (form == "joblib-gz")
     model = pickle.loads(content) if form == "pickle" else joblib.load(tmp_path / "model")
-    assert np.array_equal(scikit_learns(model), scikit_learns(fitted()))
+    assert np.array_equal(probabilities(model), probabilities(fitted()))
 
 
-def test_the_graph_is_the_one_that_is_served(garden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert export(garden, tmp_path / "model.onnx", "1", "--format", "onnx", "--json") == 0
-    told = json.loads(capsys.readouterr().out)
-    content = (tmp_path / "model.onnx").read_bytes()
-    assert told == {"format": "onnx", "file": str(tmp_path / "model.onnx"), "bytes": len(content), "version": 1}
-    (found,) = ort.InferenceSession(content).run(["probabilities"], {"rows": rows().to_numpy(np.float32)})
-    assert np.abs(found - scikit_learns(fitted())).max() <= 1e-5
+def test_a_trained_version_s_estimator_is_kept_too(registered: Path, tmp_path: Path) -> None:
+    told = answered("export", "1", "--out", tmp_path / "m", "--format", "joblib", "-C", registered)
+    assert told == {
+        "format": "joblib",
+        "file": str(tmp_path / "m"),
+        "bytes": (tmp_path / "m").stat().st_size,
+        "version": 1,
+    }
+    model = joblib.load(tmp_path / "m")
+    assert model.predict(np.zeros((1, model.n_features_in_), dtype=np.float32)).shape == (1,)
+
+
+def test_the_graph_is_the_one_that_is_served(garden: Path, tmp_path: Path) -> None:
+    told = answered("export", "1", "--out", tmp_path / "m.onnx", "-C", garden)
+    content = (tmp_path / "m.onnx").read_bytes()
+    assert (told["format"], told["bytes"]) == ("onnx", len(content))
+    (found,) = ort.InferenceSession(content).run(["probabilities"], {"rows": measures().to_numpy(np.float32)})
+    assert np.abs(found - probabilities(fitted())).max() <= 1e-5
 
 
 @pytest.mark.parametrize("form", ["torch", "torch-model"])
-def test_only_a_network_is_written_as_one(
-    form: str, garden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert export(garden, tmp_path / "model.pt", "--format", form) == 2
-    assert "EX018" in capsys.readouterr().err
-    assert not (tmp_path / "model.pt").exists()
+def test_only_a_network_is_written_as_one(form: str, garden: Path, tmp_path: Path) -> None:
+    found = export(garden, tmp_path / "model.pt", "--format", form)
+    assert (found.code, found.err.split()[1]) == (2, "EX018")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_format_names_those_there_are(
-    garden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert export(garden, tmp_path / "model.h5", "--format", "keras") == 2
-    assert "joblib-gz" in capsys.readouterr().err
+def test_an_unknown_format_names_those_there_are(garden: Path, tmp_path: Path) -> None:
+    found = export(garden, tmp_path / "model.h5", "--format", "keras")
+    assert found.code == 2
+    assert "joblib-gz" in found.err
 
 
-def test_an_estimator_that_somebody_has_exchanged_is_not_read(
-    garden: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    copied = tmp_path / "garden"
-    shutil.copytree(garden, copied)
-    (kept,) = (file for file in copied.rglob("model.joblib") if _of_version(file, 1, garden))
+def test_an_estimator_that_somebody_has_exchanged_is_not_read(garden: Path, tmp_path: Path) -> None:
+    before = set(garden.rglob("estimator/model.joblib"))
+    number = registered_again(garden)["version"]
+    (kept,) = set(garden.rglob("estimator/model.joblib")) - before
     trace = tmp_path / "was here"
-    kept.write_bytes(pickle.dumps(_Burglar(trace)))
-    assert export(copied, tmp_path / "model", "1", "--format", "pickle") == 2
-    assert "EX019" in capsys.readouterr().err
-    assert not trace.exists()
+    kept.write_bytes(pickle.dumps(Burglar(trace)))
+    found = export(garden, tmp_path / "model", str(number), "--format", "pickle")
+    assert (found.code, found.err.split()[1], trace.exists()) == (2, "EX019", False)
+
+
+def test_a_graph_that_came_as_one_has_no_estimator(garden: Path, tmp_path: Path) -> None:
+    assert export(garden, tmp_path / "m.onnx", "1").code == 0
+    words = ("--target", TARGET, "--name", "flowers", "--register", "-C", garden)
+    told = answered("package", tmp_path / "m.onnx", "--data", garden / "rows.csv", *words)
+    found = export(garden, tmp_path / "m", str(told["version"]), "--format", "pickle")
+    assert (found.code, found.err.split()[1]) == (2, "EX018")

@@ -18,6 +18,7 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
@@ -148,6 +149,14 @@ def said_by_target() -> Any:
     return make_pipeline(columns, LogisticRegression(max_iter=5000))
 
 
+def voting() -> Any:
+    parts = [
+        ("line", LogisticRegression(max_iter=500)),
+        ("forest", RandomForestClassifier(10, random_state=0)),
+    ]
+    return VotingClassifier(parts, voting="soft", weights=[1, 3])
+
+
 def searched() -> Any:
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
     return GridSearchCV(pipeline, {"logisticregression__C": [0.1, 1.0]}, cv=3)
@@ -170,6 +179,7 @@ AS_GRAPH: dict[str, Callable[[], Existing]] = {
     "gradient boosting": lambda: of_numbers(GradientBoostingClassifier(n_estimators=10)),
     "histogram trees": lambda: of_numbers(HistGradientBoostingClassifier(**HISTOGRAM)),
     "histogram trees of amounts": lambda: of_amounts(HistGradientBoostingRegressor(**HISTOGRAM)),
+    "voting": lambda: of_numbers(voting(), labels=("c", "a", "b")),
     "neighbours": lambda: of_numbers(KNeighborsClassifier()),
     "support vectors": lambda: of_numbers(CalibratedClassifierCV(SVC(), ensemble=False)),
     "XGBoost": lambda: of_numbers(xgb.XGBClassifier(**BOOSTED), named=True),

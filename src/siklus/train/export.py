@@ -73,9 +73,27 @@ def _add_estimator(graph: Graph, model: Any, rows: Matrix, *, task: Task) -> Mat
         return _add_estimator(graph, model.best_estimator_, rows, task=task)
     if name == "sklearn.TransformedTargetRegressor":
         return _on_the_target_scale(graph, model, _add_estimator(graph, model.regressor_, rows, task=task))
+    if name == "sklearn.VotingRegressor" or (name == "sklearn.VotingClassifier" and model.voting == "soft"):
+        return _voted(graph, model, rows, task=task)
     writer = ESTIMATORS.get(name)
     written = writer(graph, model, rows) if writer else None
     return converted_estimator(graph, model, rows, task=task) if written is None else written
+
+
+def _voted(graph: Graph, model: Any, rows: Matrix, *, task: Task) -> Matrix:
+    """The weighted mean of what several models answer."""
+    given = model.weights or [1.0] * len(model.estimators)
+    kept = [weight for weight, (_, part) in zip(given, model.estimators, strict=True) if part != "drop"]
+    total = None
+    for weight, part in zip(kept, model.estimators_, strict=True):
+        answer = _add_estimator(graph, part, rows, task=task)
+        scaled = graph.scaled(answer, by=[weight / sum(kept)] * answer.width, plus=[0.0])
+        total = (
+            scaled if total is None else Matrix(graph.node("Add", [total.name, scaled.name]), answer.width)
+        )
+    if total is None:
+        raise ExportError("EX001", f"{type(model).__name__} without a model in it", expected="one at least")
+    return total
 
 
 def _on_the_target_scale(graph: Graph, model: Any, value: Matrix) -> Matrix:

@@ -50,6 +50,7 @@ def package(
     ``model``: of scikit-learn (pipelines with their own preparation too), XGBoost, LightGBM or PyTorch, or
     an ONNX model or the path of one. ``X``, ``y``: rows as it takes them and their outcomes, in pandas,
     polars, Arrow or numpy; the contract is read off them, and the model must answer them as it did before.
+    A model that knows no labels (a booster, a network) has the outcomes' classes in their sorted order.
     ``X_test``, ``y_test``: rows to judge it by; without them it is judged on X and y, and the bundle says
     so. ``task``: where neither the model nor ``y`` tell. ``directory``: where the bundle goes; without it,
     under its digest into `.siklus/bundles` of the working directory.

@@ -28,6 +28,7 @@ from siklus.train.imported.words import Known
 
 XGBOOST_CLASSIFIES = ("binary:logistic", "multi:softprob", "multi:softmax")
 LIGHTGBM_CLASSIFIES = ("binary", "multiclass")
+NUMBERED = ("xgboost.XGBClassifier", "xgboost.XGBRFClassifier")  # they are fitted on numbers of classes only
 UNNAMED = re.compile(r"Column_\d+")  # LightGBM's own names for the columns of an array
 
 
@@ -86,13 +87,13 @@ def _estimator(model: Any, data: Any, task: Task | None) -> Learned:
         )
     chosen = _agreed(task_of(model), task, model)
     ask = ask_estimator(model, chosen)
-    names = tuple(map(str, getattr(model, "feature_names_in_", ())))
+    names, name = tuple(map(str, getattr(model, "feature_names_in_", ()))), library_name(model)
     given = given_rows(data, names)
     return Learned(
         model=model,
         kind=kind_of_model(model),
         task=chosen,
-        classes=classes_of(model) if chosen == "classification" else None,
+        classes=None if chosen == "regression" or name in NUMBERED else classes_of(model),
         ask=ask,
         given=given,
         names=_names(names, given.table),
