@@ -1,7 +1,8 @@
 """`siklus predict`"""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -13,7 +14,7 @@ from siklus.cli.registered import opened_version
 from siklus.cli.rows import file_source
 from siklus.contract.decode import decode_table
 from siklus.data.output import print_csv, write_table
-from siklus.table import Table, objects
+from siklus.table import Cells, Table, objects
 
 app = command_app()
 
@@ -65,11 +66,21 @@ def predict(
 def score(table: Table, bundle: Bundle) -> Table:
     """The table with `prediction`, and for classes `probability` (of the predicted one)."""
     predictions = bundle.predict(decode_table(table, bundle.contract).accepted())
-    scored = table.with_column(free_name(ANSWER, table), objects(bundle.labels(predictions)))
+    scored = table.with_column(free_name(ANSWER, table), cells_of_answers(bundle.labels(predictions)))
     if predictions.probabilities is not None:
         probabilities = np.asarray(predictions.probabilities, dtype=np.float64)
         scored = scored.with_column(free_name(PROBABILITY, table), probabilities)
     return scored
+
+
+def cells_of_answers(answers: Sequence[Any]) -> Cells:
+    """A column of one type where the answers have one, so that a Parquet file holds numbers as numbers.
+
+    >>> cells_of_answers([1, 2]).dtype
+    dtype('int64')
+    """
+    kinds = {type(answer) for answer in answers}
+    return np.array(answers) if kinds in ({float}, {int}, {bool}) else objects(answers)
 
 
 def free_name(name: str, table: Table) -> str:
