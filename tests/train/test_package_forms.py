@@ -114,7 +114,7 @@ FRAMES: dict[str, Callable[[pd.DataFrame], Any]] = {
     "polars": pl.from_pandas,
     "Arrow": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
     "columns": lambda frame: {name: frame[name].tolist() for name in frame},
-     "Table": table_of,
+    "Table": table_of,
 }
 
 
