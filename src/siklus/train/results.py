@@ -118,7 +118,7 @@ def read_result(directory: Path, kind: type[T]) -> T | None:
     """What a step left; None where there is no such result, or of another version of Siklus."""
     try:
         return msgspec.json.decode((directory / RESULT_FILE).read_bytes(), type=kind)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
 
 

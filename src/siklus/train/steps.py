@@ -123,7 +123,7 @@ def read_note(directory: Path) -> Note | None:
     """None where no step has finished, or its note cannot be read: such a result is as good as none."""
     try:
         return msgspec.json.decode((directory / NOTE_FILE).read_bytes(), type=Note)
-    except (FileNotFoundError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
 
 
