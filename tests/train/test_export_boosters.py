@@ -12,6 +12,12 @@ from siklus.errors import ExportError
 from siklus.train.export import to_onnx
 from tests.train.decoded import WIDTH, WORDS, class_target, decoded_rows, float32_steps, number_target, proof
 
+# XGBoost 3.4 calls its forest, gblinear and dart deprecated; whoever has such a model may still bring it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*XGBRF:FutureWarning"),
+    pytest.mark.filterwarnings("ignore:.*booster=.* is deprecated:UserWarning"),
+]
+
 KINDS = ["c" if slot in WORDS else "q" for slot in range(WIDTH)]
 
 LIGHTGBM_OBJECTIVES = [
@@ -149,7 +155,7 @@ def own_objective(true: Any, raw: Any) -> tuple[Any, Any]:
         lightgbm_of("regression", zero_as_missing=True),
         xgboost_of("regression", objective="reg:logistic"),
         xgboost_of("regression", booster="gblinear"),
-        xgboost_of("regression", booster="dart"),
+        xgboost_of("regression", booster="dart", rate_drop=0.3),
     ],
     ids=["own objective", "cross entropy", "sqrt", "linear trees", "zeros", "logistic", "gblinear", "dart"],
 )

@@ -73,6 +73,8 @@ def _raw_sums(graph: Graph, learner: Mapping[str, Any], rows: Matrix) -> Matrix:
     booster = learner["gradient_booster"]
     if booster["name"] != "gbtree":
         raise _refused(f"the booster {booster['name']!r}", "gbtree")
+    if "weight_drop" in booster["model"]:  # since 3.4 a dart is a gbtree whose trees have weights beside them
+        raise _refused("dropout", "gbtree without rate_drop")
     model = booster["model"]
     trees = [_tree(tree, output=of) for tree, of in zip(model["trees"], model["tree_info"], strict=True)]
     start = _start(learner)
