@@ -97,7 +97,9 @@ def _confirmed(file: _Csv, casts: dict[str, str]) -> dict[str, str]:
             "BOOLEAN" in sniffed
         ):  # yes and no, T and F stay words: an answer shall come back as it was written
             sniffed = f"nullif(lower({c}) IN ('true', 'false'), false)"
-        counts += [f"count({c})", f"count({real})", f"count_if({whole} = {real})", f"count({sniffed})"]
+        # 127.0 was written by something that holds floats, so 127.5 may stand in the next file.
+        is_whole = f"{whole} = {real} AND NOT contains({c}, '.')"
+        counts += [f"count({c})", f"count({real})", f"count_if({is_whole})", f"count({sniffed})"]
     try:
         read = file.text(("", *MISSING_WORDS), "auto_detect = false")
         found = file.connection.execute(f"SELECT {', '.join(counts)} FROM {read}").fetchall()[0]

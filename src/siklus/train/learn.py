@@ -73,7 +73,7 @@ def check_contract(setting: Setting, results: Results, _: Path) -> str:
 
 def split_rows(setting: Setting, results: Results, draft: Path) -> str:
     data = setting.opened.settings.data
-    classes = decode_target(results.table, setting.contract) if setting.classify else None
+    classes = results.table[setting.contract.target.name] if setting.classify else None
     parts = split(results.table, settings=data.split, time=data.time, key=data.key, classes=classes)
     np.savez(draft / PARTS_FILE, by=parts.by, train=parts.train, valid=parts.valid, test=parts.test)
     return f"by {parts.by}: train {len(parts.train):,}, valid {len(parts.valid):,}, test {len(parts.test):,}"
