@@ -11,7 +11,8 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.preprocessing import KBinsDiscretizer, OneHotEncoder
+from sklearn.svm import SVC
 
 import siklus
 from siklus.bundle.read import Bundle
@@ -198,6 +199,38 @@ def test_rounding_to_float32_moves_no_value_over_a_cut_that_lies_on_it(tmp_path:
     model = HistGradientBoostingClassifier(max_iter=5).fit(X, y)
     bundle = siklus.package(model, X, y, name="cuts", directory=tmp_path / "b")
     assert far(answers(bundle, X), model.predict_proba(X)) <= NEAR
+
+
+def test_values_on_the_edge_of_a_bin_stay_in_it(tmp_path: Path) -> None:
+    X = np.random.default_rng(0).integers(0, 500, (400, 2)) / 10
+    y = X[:, 0] * 2 - X[:, 1]
+    bins = KBinsDiscretizer(6, encode="onehot-dense", strategy="uniform")
+    model = make_pipeline(bins, LinearRegression()).fit(X, y)
+    bundle = siklus.package(model, X, y, name="bins", directory=tmp_path / "b")
+    assert far(answers(bundle, X), model.predict(X)) <= NEAR
+
+
+@pytest.mark.parametrize(
+    "kind", ["words, XGBoost", "histogram trees", "categories, histogram trees", "voting"]
+)
+def test_packaging_leaves_the_model_as_it_was(kind: str, tmp_path: Path) -> None:
+    existing = EXISTING[kind]()
+    before = existing.answers
+    siklus.package(existing.model, existing.X, existing.y, name="m", directory=tmp_path / "b")
+    assert np.array_equal(existing.answers, before)
+
+
+@pytest.mark.filterwarnings("ignore:The `probability` parameter:FutureWarning")
+def test_rows_where_a_model_does_not_follow_its_own_probabilities_are_counted(tmp_path: Path) -> None:
+    X, y = make_classification(200, 4, flip_y=0.4, random_state=3)
+    model = SVC(probability=True, random_state=0).fit(X, y)
+    likeliest = model.predict_proba(X).argmax(axis=1)
+    apart = int((model.predict(X) != likeliest).sum())
+    bundle = siklus.package(model, X, y, name="vectors", directory=tmp_path / "b")
+    assert apart > 0
+    assert bundle.document("evaluation.json")["other_classes"] == apart
+    assert f"in {apart} rows the model's own `predict` names another" in (bundle.path / "card.md").read_text()
+    assert bundle.labels(predicted(bundle, X)) == likeliest.tolist()
 
 
 def test_where_float32_cannot_tell_values_apart_the_bundle_says_so(tmp_path: Path) -> None:

@@ -61,9 +61,18 @@ def packaged_card(contents: Contents, exported: Exported, evaluation: Evaluation
         "",
         "## What is served",
         _served(exported),
+        *_other_classes(contents),
         "",
     ]
     return "\n".join(lines)
+
+
+def _other_classes(contents: Contents) -> list[str]:
+    """Some models, support vectors above all, decide by another rule than their own probabilities."""
+    count = contents.evaluation["other_classes"]
+    if not count:
+        return []
+    return [f"The class is the most probable one; in {count} rows the model's own `predict` names another."]
 
 
 def _heading(name: str, contract: Contract, model: str) -> list[str]:

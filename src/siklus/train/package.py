@@ -115,6 +115,7 @@ def contents_of(
             "judged_on": judged_on,
             "export": exported,
             "agreement": settled.agreement,
+            "other_classes": form.other_classes(reference),
         },
     )
     contents = replace(contents, card=packaged_card(contents, exported, evaluation, judged_on=judged_on))

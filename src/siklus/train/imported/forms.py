@@ -16,6 +16,7 @@ from siklus.train.imported.asking import (
     ask_estimator,
     ask_lightgbm,
     ask_xgboost,
+    asked,
     kind_of_model,
     task_of,
 )
@@ -61,7 +62,10 @@ class Imported(Protocol):
     def graphs(self, contract: Contract, rows: Rows) -> Iterator[bytes]:
         """Its ONNX graphs, the likeliest first. ExportError when there is none."""
 
-    def native(self, contract: Contract) -> Sealable:
+    def other_classes(self, reference: Floats) -> int:
+        """For how many rows the model itself names another class than the first of the most probable."""
+
+    def native(self, contract: Contract, rows: Rows) -> Sealable:
         """ExportError EX010 when no safe format holds it."""
 
 
@@ -97,6 +101,7 @@ def _estimator(model: Any, data: Any, task: Task | None) -> Learned:
         ask=ask,
         given=given,
         names=_names(names, given.table),
+        predict=lambda rows: asked(model, "predict", rows),
     )
 
 

@@ -47,7 +47,10 @@ class GraphFile:
     def graphs(self, contract: Contract, rows: Rows) -> Iterator[bytes]:
         yield self._fitted(contract, rows)
 
-    def native(self, _: Contract) -> Sealable:
+    def other_classes(self, _: Floats) -> int:
+        return 0  # it names no classes, only probabilities
+
+    def native(self, _contract: Contract, _rows: Rows) -> Sealable:
         raise ExportError("EX010", "an ONNX file is sealed as ONNX or not at all", expected="one that fits")
 
     def _fitted(self, contract: Contract, rows: Rows) -> bytes:

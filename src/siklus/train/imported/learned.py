@@ -1,6 +1,6 @@
 """Models of scikit-learn, XGBoost and LightGBM, as estimators or as bare boosters."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -28,7 +28,8 @@ PLAIN = (Number, Integer, Boolean)  # what stands in the rows as it came
 class Learned:
     """A fitted model with the rows that it was given, and how it is asked about them.
 
-    ``names``: the columns that it was fitted with, in its own order.
+    ``names``: the columns that it was fitted with, in its own order. ``predict``: where the model has a
+    word of its own on classes.
     """
 
     model: Any
@@ -38,6 +39,7 @@ class Learned:
     ask: Ask
     given: Given
     names: tuple[str, ...]
+    predict: Callable[[Any], Any] | None = None
     independent: bool = True
 
     @cached_property
@@ -49,6 +51,14 @@ class Learned:
         """The model's own, of the rows as they were given: probabilities or values."""
         return self.ask(self.given.raw)
 
+    def other_classes(self, reference: Floats) -> int:
+        """For how many rows the model's own predict names another class than its first most probable one."""
+        if self.predict is None or self.classes is None:
+            return 0
+        said = np.asarray(self.predict(self.given.raw), dtype=object)
+        likeliest = np.array(self.classes, dtype=object)[reference.argmax(axis=1)]
+        return int(np.sum(said != likeliest))
+
     def rounded_answers(self, contract: Contract, rows: Rows) -> Floats | None:
         """The model's own, once the numbers are what float32 makes of them."""
         rounded = self.given.rounded(contract, rows)
@@ -56,12 +66,9 @@ class Learned:
 
     def graphs(self, contract: Contract, rows: Rows) -> Iterator[bytes]:
         """Its graph with steadied cuts, then as it is, for either precision that it may be fitted in."""
-        rounded = self.given.rounded(contract, rows)
-        model = (
-            self.model if rounded is None else steady(self.model, self.given.raw, rounded, self.given.table)
-        )
-        if model is not self.model:
-            yield self._graph(model, contract, np.float64)
+        steadied = self._steadied(contract, rows)
+        if steadied is not self.model:
+            yield self._graph(steadied, contract, np.float64)
         for arithmetic in (np.float64, np.float32):
             yield self._graph(self.model, contract, arithmetic)
 
@@ -79,9 +86,15 @@ class Learned:
             arithmetic=arithmetic,
         )
 
-    def native(self, contract: Contract) -> Sealable:
+    def _steadied(self, contract: Contract, rows: Rows) -> Any:
+        rounded = self.given.rounded(contract, rows)
+        if rounded is None:
+            return self.model
+        return steady(self.model, self.given.raw, rounded, self.given.table)
+
+    def native(self, contract: Contract, rows: Rows) -> Sealable:
         """ExportError EX010 when nothing can be sealed that answers without code of its own."""
-        form, content = native_bytes(self.model, task=self.task)
+        form, content = native_bytes(self._steadied(contract, rows), task=self.task)
         plain = all(slots_of(column) == (column.name,) for column in contract.columns)
         if plain and (form != "skops" or isinstance(self.given.raw, np.ndarray)):
             return Sealable(format=form, content=content, takes="rows")

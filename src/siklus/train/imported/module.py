@@ -58,7 +58,10 @@ class Module:
         logits = not _are_probabilities(self._outputs(rows)) if self.task == "classification" else True
         yield torch_module_to_onnx(self.model, batch[:8], task=self.task, logits=logits, entry=entry)
 
-    def native(self, _: Contract) -> Sealable:
+    def other_classes(self, _: Floats) -> int:
+        return 0  # it names no classes, only probabilities
+
+    def native(self, _contract: Contract, _rows: Rows) -> Sealable:
         raise ExportError(
             "EX010", f"{self.kind} has no safe format but ONNX", expected="a module that torch.onnx exports"
         )

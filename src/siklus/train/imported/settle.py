@@ -103,7 +103,7 @@ def _graphs(question: _Question) -> tuple[list[_Offer], str]:
 
 def _native(question: _Question, why: str) -> _Offer:
     try:
-        return _offer(question.form.native(question.contract), question)
+        return _offer(question.form.native(question.contract, question.rows), question)
     except ExportError as exc:
         raise ExportError(exc.code, f"{exc.message}; and {why}", expected=exc.expected) from exc
 

@@ -7,7 +7,8 @@ branch. So each cut moves by that hair: every given row goes where it went befor
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ LEAF = -1
 
 
 def steady(model: Any, raw: Any, rounded: Any, table: Table) -> Any:
-    """The model with its last step's cuts moved; the model itself where it has none that could be.
+    """The model with its steps' cuts moved; the model itself where there is none that could be.
 
     ``raw``: the rows as the model takes them. ``rounded``: likewise, with numbers as float32 has them.
     """
@@ -34,87 +35,108 @@ def steady(model: Any, raw: Any, rounded: Any, table: Table) -> Any:
         return made
     if name != "sklearn.Pipeline":
         return _moved(model, _columns(table), _columns(table).astype(np.float32).astype(np.float64))
-    if len(model.steps) == 1 or library_name(model[-1]) not in MOVERS:
-        return model
-    before, after = (_numbers(asked(model[:-1], "transform", rows)) for rows in (raw, rounded))
-    if before is None or after is None or before.shape != after.shape:
+    if not any(library_name(step) in MOVERS for _, step in model.steps):
         return model
     made = copy.copy(model)
-    made.steps = [*model.steps[:-1], (model.steps[-1][0], _moved(model[-1], before, after))]
-    return made
+    made.steps = []
+    for step_name, step in model.steps:
+        made.steps.append((step_name, _moved(step, _numbers(raw), _numbers(rounded))))
+        if len(made.steps) < len(model.steps) and step not in (None, "passthrough"):
+            raw, rounded = asked(step, "transform", raw), asked(made.steps[-1][1], "transform", rounded)
+    unchanged = all(old[1] is new[1] for old, new in zip(model.steps, made.steps, strict=True))
+    return model if unchanged else made
 
 
-def kept_apart(cuts: Floats, before: Floats, after: Floats, *, below: bool = False) -> Floats:
-    """The cuts of one column, moved as little as it takes: a value ``before`` goes left when it is at most
-    the cut (``below``: when it is below it), and what became of it ``after`` goes the same way.
+@dataclass(frozen=True)
+class Moves:
+    """What rounding did to a column: its values in order, and how high (low) any that is not above (not
+    below) each of them has come."""
 
-    A cut stays where it was when no place keeps all values on their sides.
+    values: NDArray[Any]
+    highest: NDArray[Any]
+    lowest: NDArray[Any]
 
-    >>> kept_apart(np.array([0.1, 5.0]), np.array([0.1, 0.3]), np.array([0.1000001, 0.3]))
-    array([0.1000001, 5.       ])
-    """
-    there = ~np.isnan(before)
-    order = np.argsort(before[there], kind="stable")
-    values, moved = before[there][order], after[there][order]
-    lefts = np.searchsorted(values, cuts, side="left" if below else "right")
-    lowest = np.concatenate([[-np.inf], np.maximum.accumulate(moved)])[lefts]
-    highest = np.concatenate([np.minimum.accumulate(moved[::-1])[::-1], [np.inf]])[lefts]
-    if below:
-        found = np.clip(cuts, np.nextafter(lowest, np.inf), highest)
-    else:
-        found = np.clip(cuts, lowest, np.nextafter(highest, -np.inf))
-    kept: Floats = np.where(lowest < highest, found, cuts)
-    return kept
+    @classmethod
+    def of(cls, before: NDArray[Any], after: NDArray[Any]) -> "Moves":
+        there = ~np.isnan(before)
+        order = np.argsort(before[there], kind="stable")
+        moved = after[there][order]
+        return cls(
+            before[there][order],
+            np.concatenate([[-np.inf], np.maximum.accumulate(moved)]),
+            np.concatenate([np.minimum.accumulate(moved[::-1])[::-1], [np.inf]]),
+        )
+
+    def kept_apart(self, cuts: NDArray[Any], *, below: bool = False) -> NDArray[Any]:
+        """The cuts, moved as little as it takes: what was at most a cut (``below``: below it) still is.
+
+        A cut stays where it was when no place keeps all values on their sides.
+
+        >>> moves = Moves.of(np.array([0.1, 0.3]), np.array([0.1000001, 0.3]))
+        >>> moves.kept_apart(np.array([0.1, 5.0]))
+        array([0.1000001, 5.       ])
+        """
+        lefts = np.searchsorted(self.values, cuts, side="left" if below else "right")
+        left, right = self.highest[lefts], self.lowest[lefts]
+        if below:
+            found = np.clip(cuts, np.nextafter(left, np.inf, dtype=left.dtype), right)
+        else:
+            found = np.clip(cuts, left, np.nextafter(right, -np.inf, dtype=right.dtype))
+        kept: NDArray[Any] = np.where(left < right, found, cuts)
+        return kept
 
 
-def _moved(model: Any, before: Floats, after: Floats) -> Any:
-    move = MOVERS.get(library_name(model))
-    return model if move is None else move(model, before, after)
+def _moved(model: Any, before: NDArray[Any] | None, after: NDArray[Any] | None) -> Any:
+    name = library_name(model)
+    if name not in MOVERS or before is None or after is None or before.shape != after.shape:
+        return model
+    if name.startswith("xgboost."):  # it cuts float32 values, whatever it is given
+        before, after = before.astype(np.float32), after.astype(np.float32)
+    if np.array_equal(before, after, equal_nan=True):
+        return model
+    columns = range(before.shape[1])
+    return MOVERS[name](model, [Moves.of(before[:, column], after[:, column]) for column in columns])
 
 
-def _histogram(model: Any, before: Floats, after: Floats) -> Any:
+def _histogram(model: Any, moves: Sequence[Moves]) -> Any:
     """scikit-learn's histogram trees, which put categorical columns before the others inside."""
     made = copy.deepcopy(model)
-    chosen = np.zeros(before.shape[1], dtype=bool) if model.is_categorical_ is None else model.is_categorical_
+    chosen = np.zeros(len(moves), dtype=bool) if model.is_categorical_ is None else model.is_categorical_
     places = np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~np.asarray(chosen))])
     for iteration in made._predictors:  # noqa: SLF001 - scikit-learn shows its trees nowhere else
         for predictor in iteration:
             nodes = predictor.nodes
             splits = np.flatnonzero(~nodes["is_leaf"].astype(bool) & ~nodes["is_categorical"].astype(bool))
             columns = places[nodes["feature_idx"][splits]]
-            nodes["num_threshold"][splits] = _each(columns, nodes["num_threshold"][splits], before, after)
+            cuts = nodes["num_threshold"]
+            for column in np.unique(columns):
+                here = splits[columns == column]
+                cuts[here] = moves[column].kept_apart(cuts[here])
     return made
 
 
-def _xgboost(model: Any, before: Floats, after: Floats) -> Any:
-    """XGBoost cuts float32 values, so only what a preparation made of them can have moved."""
+def _xgboost(model: Any, moves: Sequence[Moves]) -> Any:
     learner = json.loads(bytes(model.get_booster().save_raw("json")))
     for tree in learner["learner"]["gradient_booster"].get("model", {}).get("trees", []):
-        cuts = np.array(tree["split_conditions"], dtype=np.float32).astype(np.float64)
-        is_split = np.array(tree["left_children"]) != LEAF
-        splits = np.flatnonzero(is_split & (np.array(tree["split_type"]) == 0))
-        columns = np.array(tree["split_indices"])[splits]
-        narrow = before.astype(np.float32), after.astype(np.float32)
-        cuts[splits] = _each(columns, cuts[splits], *narrow, below=True)
-        tree["split_conditions"] = cuts.astype(np.float32).astype(float).tolist()
-    made = copy.copy(model)
-    made.load_model(bytearray(json.dumps(learner).encode()))
+        cuts = np.array(tree["split_conditions"], dtype=np.float32)
+        is_split = (np.array(tree["left_children"]) != LEAF) & (np.array(tree["split_type"]) == 0)
+        columns = np.array(tree["split_indices"])
+        for column in np.unique(columns[is_split]):
+            here = np.flatnonzero(is_split & (columns == column))
+            cuts[here] = moves[column].kept_apart(cuts[here], below=True)
+        tree["split_conditions"] = cuts.astype(float).tolist()
+    made = type(model)()  # no copy: that would load into the booster of the model that was given
+    made.load_model(bytearray(json.dumps(learner, ensure_ascii=False).encode()))
     return made
 
 
-def _each(
-    columns: NDArray[np.integer[Any]],
-    cuts: Floats,
-    before: NDArray[Any],
-    after: NDArray[Any],
-    *,
-    below: bool = False,
-) -> Floats:
-    found = np.array(cuts, dtype=before.dtype)
-    for column in np.unique(columns):
-        here = columns == column
-        found[here] = kept_apart(found[here], before[:, column], after[:, column], below=below)
-    return found
+def _bins(model: Any, moves: Sequence[Moves]) -> Any:
+    made = copy.copy(model)
+    made.bin_edges_ = model.bin_edges_.copy()
+    for column, edges in enumerate(model.bin_edges_):
+        inner = moves[column].kept_apart(edges[1:-1], below=True)
+        made.bin_edges_[column] = np.concatenate([edges[:1], inner, edges[-1:]])
+    return made
 
 
 def _columns(table: Table) -> Floats:
@@ -134,8 +156,9 @@ def _numbers(prepared: Any) -> Floats | None:
         return None
 
 
-MOVERS: Mapping[str, Callable[[Any, Floats, Floats], Any]] = {
+MOVERS: Mapping[str, Callable[[Any, Sequence[Moves]], Any]] = {
     **dict.fromkeys(HISTOGRAM_TREES, _histogram),
+    "sklearn.KBinsDiscretizer": _bins,
     "xgboost.XGBClassifier": _xgboost,
     "xgboost.XGBRegressor": _xgboost,
 }
