@@ -30,7 +30,26 @@ with warnings.catch_warnings(action="ignore"):
     import mlflow.pyfunc  # MLflow warns about its own type hints
 
 
-@pytest.fixture(scope="module", params=EXISTING)
+# Of each sort of model one is packaged in every run; its relatives every night.
+NIGHTLY = {
+    "search",
+    "forest of truths",
+    "forest of amounts",
+    "gradient boosting",
+    "histogram trees of amounts",
+    "neighbours",
+    "support vectors",
+    "voting",
+    "XGBoost of amounts",
+    "LightGBM of amounts",
+    "words, forest",
+    "words, LightGBM",
+    "columns by type",
+}
+KINDS = [pytest.param(kind, marks=[pytest.mark.slow] * (kind in NIGHTLY)) for kind in EXISTING]
+
+
+@pytest.fixture(scope="module", params=KINDS)
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
