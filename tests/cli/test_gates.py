@@ -169,6 +169,7 @@ def test_rows_that_the_champion_was_fitted_on_do_not_judge(line: Path) -> None:
     assert gate["why"].endswith(NEITHER)
 
 
+@pytest.mark.slow
 def test_without_the_champions_rows_all_judge_and_that_is_said(line: Path) -> None:
     with_gates(line, 'champion = "mae"')
     answered("train", "-C", line)

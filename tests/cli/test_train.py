@@ -133,7 +133,7 @@ def test_a_cleared_registry_is_filled_again(tmp_path: Path) -> None:
     [
         "lightgbm",
         "mlp",
-        "hist-gradient-boosting",
+        pytest.param("hist-gradient-boosting", marks=SLOW),
         pytest.param("xgboost", marks=SLOW),
         pytest.param("random-forest", marks=SLOW),
         pytest.param("extra-trees", marks=SLOW),

@@ -33,12 +33,15 @@ def test_only_what_was_asked_for_differs_from_the_defaults(
     assert (project.serve, project.state) == (Serve(), State())
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("names")
+
+
 @given(target=WORDS, time=WORDS, key=WORDS, path=WORDS)
-def test_any_name_survives(
-    tmp_path_factory: pytest.TempPathFactory, target: str, time: str, key: str, path: str
-) -> None:
+def test_any_name_survives(folder: Path, target: str, time: str, key: str, path: str) -> None:
     scaffold = Scaffold(name="a", task="regression", source={"path": path}, target=target, time=time, key=key)
-    data = read_back(tmp_path_factory.getbasetemp(), project_text(scaffold)).data
+    data = read_back(folder, project_text(scaffold)).data
     assert (data.path, data.target, data.time, data.key) == (path, target, time, key)
 
 
