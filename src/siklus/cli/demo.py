@@ -126,7 +126,7 @@ def _train(project: OpenProject, *, show: bool) -> Release:
         release = training.run(told=progress.step)
     assert release is not None  # noqa: S101 - the span is whole, so the last step has run
     if show:
-        show_release(release, training.results.evaluation.metrics)
+        show_release(release, training.results)
     return release
 
 

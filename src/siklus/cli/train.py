@@ -10,7 +10,7 @@ from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.progress import TrainingProgress
 from siklus.stats.intervals import Estimate
 from siklus.train.gates import GateResult
-from siklus.train.results import Release
+from siklus.train.results import LeaderboardRow, Release, Results, Searched
 from siklus.train.run import Training
 from siklus.train.setting import setting_of
 from siklus.train.steps import Planned, Span
@@ -53,12 +53,18 @@ def train(
     if as_json:
         print_json(release)
     else:
-        show_release(release, training.results.evaluation.metrics)
+        show_release(release, training.results)
     return 0 if release.passed else GATE_FAILED
 
 
-def show_release(release: Release, metrics: dict[str, Estimate]) -> None:
+def show_release(release: Release, made: Results) -> None:
     console = results()
+    searched, metrics = made.of("search", Searched), made.evaluation.metrics
+    headings = ["candidate", searched.metric, "seconds", "parameters"]
+    board = table(
+        "\nThe best of each candidate, on held-out rows", headings, map(_entry, searched.best_of_each)
+    )
+    console.print(board)
     console.print(
         table(
             f"\n{release.model} on the test rows",
@@ -82,6 +88,11 @@ def _show_plan(planned: list[Planned], *, as_json: bool) -> None:
         print_json([dict(zip(("step", "verdict", "why", "about"), row, strict=True)) for row in rows])
     else:
         results().print(table("", ["step", "", "why", "what it does"], rows))
+
+
+def _entry(row: LeaderboardRow) -> tuple[str, str, str, str]:
+    parameters = ", ".join(f"{name} {value:.4g}" for name, value in row.parameters.items())
+    return row.candidate, f"{row.score:.5g}", f"{row.seconds:.1f}", parameters
 
 
 def _line(item: tuple[str, Estimate]) -> tuple[str, str, str]:
