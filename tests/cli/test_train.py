@@ -1,12 +1,19 @@
 """`siklus train`: what runs and why, what it prints, and what it leaves behind."""
 
 import json
+import os
+import pty
+import sys
+import threading
+from contextlib import redirect_stderr
 from pathlib import Path
 
 import pytest
 
+from siklus.cli.main import main
 from siklus.project.file import FILE_NAME
 from tests.cli.projects import (
+    QUICK,
     STEPS,
     answered,
     append_csv,
@@ -15,6 +22,7 @@ from tests.cli.projects import (
     new_project,
     siklus,
     straight_rows,
+    variables,
     would_run,
 )
 
@@ -201,6 +209,18 @@ def test_a_candidate_that_cannot_be_made_is_refused_before_any_step(
     assert not (project / ".siklus" / "steps").exists()
 
 
+def test_a_package_that_is_missing_is_named_with_the_line_that_installs_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = new_project(tmp_path / "missing", straight_rows(60))
+    monkeypatch.setitem(sys.modules, "xgboost", None)
+    found = siklus("train", "-C", project, TRAIN__CANDIDATES='["xgboost"]')
+    assert (found.code, found.out) == (2, "")
+    assert found.err.startswith("siklus: XT001 xgboost is needed here\n")
+    assert "pip install 'siklus[xgboost]'" in found.err
+    assert not (project / ".siklus" / "steps").exists()
+
+
 def test_a_metric_that_the_test_rows_do_not_define_is_said(tmp_path: Path) -> None:
     # Split by time, the latest rows judge, and all of those are of one class.
     rows = [{"t": i, "a": i % 7, "y": "ab"[i % 2] if i < 80 else "a"} for i in range(100)]
@@ -217,3 +237,29 @@ def test_progress_goes_to_stderr_and_the_result_to_stdout(trained: Path) -> None
     table = siklus("train", "-C", trained).out
     assert "linear on the test rows" in table
     assert "Version 1 is registered, in production." in table
+
+
+def test_a_terminal_shows_a_bar_that_goes_away_again(tmp_path: Path) -> None:
+    project = new_project(tmp_path / "terminal", straight_rows(60))
+    master, slave = pty.openpty()
+    shown: list[bytes] = []
+    reader = threading.Thread(target=_read_all, args=(master, shown))
+    reader.start()
+    with os.fdopen(slave, "w") as terminal, redirect_stderr(terminal), variables({**QUICK, "TERM": "xterm"}):
+        assert main(["train", "-C", str(project), "--until", "evaluate"]) == 0
+    reader.join()
+    os.close(master)
+    text = b"".join(shown).decode()
+    assert "3/3" in text  # the search's trials
+    assert "search " in text
+    assert text.rstrip().endswith("\x1b[?25h")  # the cursor is back
+    assert "\x1b[2Kevaluate " in text  # the finished step's line stands where the bar was
+
+
+def _read_all(terminal: int, shown: list[bytes]) -> None:
+    while True:
+        try:
+            part = os.read(terminal, 4096)
+        except OSError:  # the other end is closed
+            return
+        shown.append(part)

@@ -8,6 +8,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -33,7 +34,7 @@ class TrainingProgress:
             transient=True,
             disable=not self._live,
         )
-        self._task = self._bar.add_task("", total=None, visible=False)
+        self._task: TaskID | None = None
 
     def __enter__(self) -> "TrainingProgress":
         self._bar.start()
@@ -45,19 +46,23 @@ class TrainingProgress:
         self._bar.stop()
 
     def step(self, planned: Planned, note: Note | None) -> None:
+        self._show(None if note else planned.step.name)
         if note is None:
-            self._bar.update(self._task, description=planned.step.name, completed=0, total=None, visible=True)
             return
         took = "reused" if planned.verdict == "reuse" else f"{note.seconds:.1f} s"
-        self._bar.update(self._task, visible=False)
         self._console.print(f"{planned.step.name:<9} {took:>7}  {note.summary}", markup=False)
 
     def trial(self, trial: Trial, total: int) -> None:
-        self._bar.update(
-            self._task, description="search", completed=trial.number + 1, total=total, visible=True
-        )
+        if self._task is not None:
+            self._bar.update(self._task, completed=trial.number + 1, total=total)
         score = f"{trial.score:.5g}" if trial.score is not None else trial.why
         line = (
             f"  trial {trial.number + 1:>3}/{total}  {trial.candidate:<24} {score}  ({trial.seconds:.1f} s)"
         )
         self._console.print(line, markup=False)
+
+    def _show(self, name: str | None) -> None:
+        """A bar of its own for each step, since one that had an end could not lose it again."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = None if name is None else self._bar.add_task(name, total=None)
