@@ -1,11 +1,13 @@
 """What ends a training from outside leaves what was finished, nothing half-written, and no process behind."""
 
+import os
 import resource
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -68,13 +70,13 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
-def train(project: Path, *, jobs: int) -> subprocess.Popen[str]:
+def train(project: Path, *, jobs: int, **options: Any) -> subprocess.Popen[str]:
     settings = {
         "SIKLUS_TRAIN__CANDIDATES": '["sleeper:make"]',
         "SIKLUS_TRAIN__TRIALS": "2",
         "SIKLUS_TRAIN__JOBS": str(jobs),
     }
-    return spawned("train", "-C", project, "--until", "evaluate", env=settings)
+    return spawned("train", "-C", project, "--until", "evaluate", env=settings, **options)
 
 
 def finished_steps(project: Path) -> set[str]:
@@ -113,6 +115,25 @@ def test_a_signal_ends_the_training_and_all_its_processes(
     settings = {"TRAIN__CANDIDATES": '["sleeper:make"]', "TRAIN__TRIALS": "2"}
     assert would_run(asleep, "--until", "evaluate", **settings) == ["search", "evaluate"]
     assert siklus("train", "-C", asleep, "--until", "evaluate", **settings).code == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_on_a_terminal_reaches_all_processes_and_only_one_speaks(
+    asleep: Path, begun: list[subprocess.Popen[str]]
+) -> None:
+    process = train(asleep, jobs=2, start_new_session=True)
+    begun.append(process)
+    parent = psutil.Process(process.pid)
+    until = time.monotonic() + SECONDS
+    while len(parent.children()) < 3:  # two workers that are still importing, and Python's resource tracker
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=SECONDS)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+    assert err.endswith("the same command goes on from there\n")
 
 
 @pytest.mark.slow

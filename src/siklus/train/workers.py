@@ -4,9 +4,10 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing import connection
 from types import TracebackType
 
@@ -46,8 +47,10 @@ class Workers:
         if self._pool is None:
             return [_fit_and_remember(self._bench, self._memory, job) for job in jobs]
         benches, memories = [self._bench] * len(jobs), [self._memory] * len(jobs)
+        with _children_deaf_to_ctrl_c():
+            outcomes = self._pool.map(_fit_and_remember, benches, memories, jobs)
         try:
-            return list(self._pool.map(_fit_and_remember, benches, memories, jobs))
+            return list(outcomes)
         except BrokenProcessPool as exc:
             raise TrainError(
                 "TN005", "a training process died, most likely for its memory", expected="fewer `jobs`"
@@ -78,9 +81,24 @@ def _fit_and_remember(bench: Bench, memory: Memory, job: Job) -> Outcome:
     return outcome
 
 
+@contextmanager
+def _children_deaf_to_ctrl_c() -> Iterator[None]:
+    """Processes that start in this block ignore Ctrl-C from their first moment.
+
+    A terminal sends it to all of them, but it is the parent's to handle: it ends the workers itself,
+    without a traceback from each.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # Python lets the main thread alone say what a signal does
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _start_worker(threads: int) -> None:
-    # Ctrl-C is the parent's to handle: it ends the workers itself, without a traceback from each of them.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threadpool_limits(threads)
 
