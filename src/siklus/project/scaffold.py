@@ -63,7 +63,7 @@ def _data(scaffold: Scaffold) -> list[str]:
     key = _open('key = "COLUMN"', "names a row for ever, so that splits never shuffle")
     return [
         "[data]",
-        *(f"{name} = {_block(text)}" for name, text in scaffold.source.items()),
+        *(f"{name} = {_written(name, text)}" for name, text in scaffold.source.items()),
         f"target = {_quoted(scaffold.target)}",
         f"time = {_quoted(scaffold.time)}" if scaffold.time else time,
         f"key = {_quoted(scaffold.key)}" if scaffold.key else key,
@@ -91,8 +91,8 @@ def _quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
-def _block(text: str) -> str:
-    """A query keeps its lines, where TOML can hold them as they are."""
-    if "\n" not in text or "'''" in text or CONTROL.search(text):
+def _written(name: str, text: str) -> str:
+    """A query keeps its lines, where TOML can hold them as they are; SQL does not mind one more at its end."""
+    if name != "query" or "\n" not in text or "'''" in text or CONTROL.search(text):
         return _quoted(text)
     return f"'''\n{text}\n'''"
