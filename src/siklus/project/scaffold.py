@@ -92,7 +92,7 @@ def _quoted(text: str) -> str:
 
 
 def _written(name: str, text: str) -> str:
-    """A query keeps its lines, where TOML can hold them as they are; SQL does not mind one more at its end."""
+    """A query keeps its lines where TOML can hold them; SQL does not mind one more at its end."""
     if name != "query" or "\n" not in text or "'''" in text or CONTROL.search(text):
         return _quoted(text)
     return f"'''\n{text}\n'''"
