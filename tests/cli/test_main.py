@@ -96,7 +96,7 @@ def test_a_reader_that_has_seen_enough_is_no_error(registered: Path) -> None:
     """`siklus predict rows.csv | head -1`: long enough not to fit into the pipe."""
     rows = registered / "rows.csv"
     text = rows.read_text().splitlines(keepends=True)
-    for words in ([*SIKLUS, "models", "-C", registered], [*SIKLUS, "--help"], _predict(registered, text)):
+    for words in ([*SIKLUS, "--help"], _predict(registered, text)):
         reader, writer = os.pipe()
         os.close(reader)
         done = subprocess.run(

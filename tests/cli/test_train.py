@@ -149,7 +149,7 @@ def test_a_cleared_registry_is_filled_again(tmp_path: Path) -> None:
     ],
 )
 def test_every_candidate_reaches_onnx_with_proof(tmp_path: Path, store: str, candidate: str) -> None:
-    project = new_project(tmp_path / candidate, mixed_rows(600), "--drop", "id", store=store)
+    project = new_project(tmp_path / candidate, mixed_rows(450), "--drop", "id", store=store)
     contract = json.loads((project / "contract.json").read_text())
     [word] = [column for column in contract["columns"] if column["name"] == "word"]
     word["vocabulary"].remove("w")  # so that some rows hold a word that the model never met
@@ -157,7 +157,7 @@ def test_every_candidate_reaches_onnx_with_proof(tmp_path: Path, store: str, can
     found = answered("train", "-C", project, TRAIN__CANDIDATES=f'["{candidate}"]', GATES__PARITY="true")
     assert (found["model"], found["passed"], found["version"]) == (candidate, True, 1)
     assert found["parity"]["holds"]
-    assert found["parity"]["rows"] > 100
+    assert found["parity"]["rows"] > 60
     assert found["gates"][0]["name"] == "parity"
 
 
@@ -173,7 +173,7 @@ def test_every_candidate_reaches_onnx_with_proof(tmp_path: Path, store: str, can
 )
 def test_classes_reach_onnx_as_well(tmp_path: Path, store: str, candidate: str) -> None:
     rows = [
-        {**row, "y": "low" if row["y"] < 2 else "mid" if row["y"] < 4 else "high"} for row in mixed_rows(600)
+        {**row, "y": "low" if row["y"] < 2 else "mid" if row["y"] < 4 else "high"} for row in mixed_rows(450)
     ]
     project = new_project(tmp_path / candidate, rows, "--drop", "id", store=store)
     found = answered("train", "-C", project, TRAIN__CANDIDATES=f'["{candidate}"]', TRAIN__SIMPLICITY="0.999")
