@@ -26,16 +26,17 @@ def test_what_was_dropped_stays_dropped(project: Path) -> None:
 
 def test_without_a_contract_it_is_inferred_from_nothing_but_the_data(project: Path) -> None:
     (project / "contract.json").unlink()
-    assert siklus("contract", "infer", "-C", project, "--write").code == 0
+    found = siklus("contract", "infer", "-C", project, "--write")
+    assert f"Written: {project / 'contract.json'}" in found.out.replace("\n", "")
     assert read_contract(project / "contract.json").names == ("a", "b", "side")
 
 
 def test_a_proposal_is_printed_and_writes_nothing(project: Path) -> None:
     before = (project / "contract.json").read_text()
-    append_csv(project / "rows.csv", [{"id": 60, "a": 100, "b": 0, "side": "l", "y": 1}])
+    append_csv(project / "rows.csv", [{"id": 59, "a": 100, "b": 0, "side": "l", "y": 1}])
     found = siklus("contract", "infer", "-C", project)
-    proposed = json.loads(found.out[found.out.index("{") :])
-    assert proposed["columns"][0]["maximum"] == 100
+    assert found.document["columns"][0]["maximum"] == 100
+    assert "key-not-unique" in found.err
     assert (project / "contract.json").read_text() == before
 
 
@@ -57,6 +58,14 @@ def test_rows_that_keep_it_are_told_from_those_that_do_not(project: Path, tmp_pa
     codes = {(problem["row"], problem["column"], problem["code"]) for problem in found.document["problems"]}
     assert codes == {(0, "a", "RW003"), (1, "a", "RW003"), (1, "b", "RW004"), (None, "y", "RW002")}
     assert "2 rows break the contract in 4 places." in siklus("contract", "check", file, "-C", project).out
+
+
+def test_what_is_let_through_is_said(project: Path) -> None:
+    append_csv(project / "rows.csv", [{"id": 60, "a": 1e6, "b": 0, "side": "l", "y": ""}])
+    found = siklus("contract", "check", "-C", project)
+    assert found.code == 0
+    assert "out-of-range" in found.out
+    assert "target-missing" in found.out
 
 
 def test_a_sample_is_called_one(project: Path) -> None:

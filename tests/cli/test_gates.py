@@ -210,3 +210,17 @@ def test_classes_that_the_champion_never_met_are_no_error(tmp_path: Path, store:
     gate = gates_of(siklus("train", "-C", project, "--json"))["champion"]
     assert gate["passed"]
     assert gate["value"] < 0
+
+
+def test_a_champion_that_answers_another_question_fails_its_gate(line: Path) -> None:
+    with_gates(line, 'champion = "mae"')
+    answered("train", "-C", line)
+    text = (line / "rows.csv").read_text().splitlines()
+    rows = [row.rpartition(",") for row in text[1:]]
+    (line / "rows.csv").write_text(
+        "\n".join([text[0], *(f"{head},{'up' if float(y) > 0 else 'down'}" for head, _, y in rows)]) + "\n"
+    )
+    settings = {"PROJECT__TASK": "classification", "GATES__CHAMPION": "accuracy"}
+    answered("contract", "infer", "-C", line, "--write", **settings)
+    gate = gates_of(siklus("train", "-C", line, "--json", **settings))["champion"]
+    assert (gate["passed"], gate["why"]) == (False, "the champion answers a regression")

@@ -8,11 +8,13 @@ import warnings
 from pathlib import Path
 
 import duckdb
+import joblib
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from sklearn.linear_model import LinearRegression
 
 from siklus.bundle.read import open_bundle
 from siklus.contract.decode import decode_table
@@ -173,6 +175,26 @@ def test_everybody_answers_the_same(
         found = siklus("predict", file, "--version", "2", "-o", to, "-C", registered)
         assert (found.code, found.out) == (0, "")
         assert duckdb.execute(f"SELECT prediction FROM '{to}'").df()["prediction"].tolist() == own.tolist()
+
+
+def test_a_packaged_version_lives_among_the_trained(tmp_path: Path, store: str) -> None:
+    project = new_project(tmp_path / "packaged", straight_rows(120), "--drop", "side,id", store=store)
+    frame = pd.read_csv(project / "rows.csv")[["a", "b", "y"]]
+    frame.to_csv(tmp_path / "learned.csv", index=False)
+    model = LinearRegression().fit(frame[["a", "b"]], frame["y"])
+    joblib.dump(model, tmp_path / "model.joblib")
+    words = ["--data", tmp_path / "learned.csv", "--target", "y", "--name", "brought", "--register"]
+    answered("package", tmp_path / "model.joblib", *words, "--trust-pickle", "-C", project)
+    found = siklus("data", "checkout", "1", "-C", project)
+    assert (found.code, found.err[:14]) == (2, "siklus: DA050 ")
+    compared = answered("compare", "1", "1", "-C", project)
+    assert compared["verdict"].endswith("version 1 names no snapshot.")
+
+    trained = answered("train", "-C", project, GATES__CHAMPION="mae")
+    [gate] = trained["gates"]
+    assert (trained["version"], gate["passed"]) == (2, True)
+    assert gate["why"].endswith("the champion may have been fitted on some of them")
+    assert answered("compare", "1", "2", "-C", project)["difference"]["rows"] == trained["parity"]["rows"]
 
 
 def test_a_damaged_bundle_is_fetched_again(registered: Path) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from siklus.cli.findings import findings_table
 from siklus.cli.options import HERE, ProjectOption, listed, opened
-from siklus.cli.output import JsonFlag, command_app, print_json, results, table
+from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.rows import file_source, say_sample
 from siklus.contract.check import check as check_table
 from siklus.contract.columns import contract_text, read_contract, write_contract
@@ -52,7 +52,8 @@ def infer(
     if as_json:
         print_json({"contract": found.contract, "findings": found.findings})
         return 0
-    console = results()
+    # Without --write the contract is the result, and stdout holds nothing else.
+    console = results() if write else remarks()
     if found.findings:
         console.print(findings_table(found.findings))
     if write:

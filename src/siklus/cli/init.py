@@ -123,7 +123,7 @@ def _relative(data: Path, directory: Path) -> str:
     """As the project file has it: from the project's folder, so that the two can move together."""
     if data.is_absolute():
         return str(data)
-    return os.path.relpath(data.resolve(), directory.resolve())
+    return os.path.relpath(data, directory)
 
 
 def _document(found: Inferred, directory: Path, reading: Reading) -> dict[str, object]:
