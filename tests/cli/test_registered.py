@@ -70,6 +70,17 @@ def test_stages_and_annotations_are_given_and_taken(tmp_path: Path, store: str) 
     assert "Trained on spring. / Holds in autumn." in siklus("models", "-C", project).out
 
 
+def test_a_training_without_work_knows_what_became_of_its_version(tmp_path: Path, store: str) -> None:
+    project = new_project(tmp_path / "became", straight_rows(120), store=store)
+    assert siklus("train", "-C", project).out.endswith("Version 1 is registered, in production.\n")
+    answered("promote", "1", "--stage", "staging", "-C", project)
+    assert answered("train", "-C", project)["stage"] == "staging"
+    answered("promote", "1", "--stage", "none", "-C", project)
+    assert siklus("train", "-C", project).out.endswith("Version 1 is registered, in no stage.\n")
+    MlflowClient(store).delete_model_version("became", "1")
+    assert [answered("train", "-C", project)["version"] for _ in range(2)] == [2, 2]
+
+
 @pytest.mark.parametrize("which", ["1", "production", "2", "staging"])
 def test_a_checkout_gives_back_the_very_rows(registered: Path, tmp_path: Path, which: str) -> None:
     to = tmp_path / "rows.parquet"

@@ -77,7 +77,8 @@ def show_release(release: Release, made: Results) -> None:
             table("\nGates", ["gate", "bound", "value", "verdict", "why"], map(_gate, release.gates))
         )
     if release.passed:
-        console.print(f"\nVersion {release.version} is registered, in {release.stage}.", markup=False)
+        held = f"in {release.stage}" if release.stage else "in no stage"
+        console.print(f"\nVersion {release.version} is registered, {held}.", markup=False)
     else:
         console.print("\nA gate fails: nothing is registered.", markup=False)
 

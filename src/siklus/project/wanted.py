@@ -13,6 +13,8 @@ def wanted(kind: inspect.Type) -> str:
     >>> from typing import Literal
     >>> wanted(inspect.type_info(Literal["group", "time"] | None))
     "one of 'group', 'time'"
+    >>> wanted(inspect.type_info(tuple[bool, ...]))
+    'a list, each item true or false'
     """
     match kind:
         case inspect.Metadata(extra_json_schema={"description": str(words)}):

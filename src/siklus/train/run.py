@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -67,8 +68,27 @@ class Training:
             if any(item.step.name == "search" and item.verdict == "run" for item in self.planned):
                 for candidate in self.setting.candidates:
                     candidate.build(self.setting.question, candidate.first)
-            carry_out(self.planned, told=told)
-        return self.results.of("register", Release) if "register" in self._directories else None
+            carry_out([self._looked_after(item) for item in self.planned], told=told)
+            return self._release()
+
+    def _looked_after(self, item: Planned) -> Planned:
+        """A version that someone has deleted is registered anew. Planning does not ask: MLflow takes long."""
+        made = read_result(item.directory, Release) if item.step.name == "register" else None
+        if item.verdict == "run" or made is None or made.version is None or self._version(made.version):
+            return item
+        return replace(item, verdict="run", why="its version is gone")
+
+    def _release(self) -> Release | None:
+        if "register" not in self._directories:
+            return None
+        made = self.results.of("register", Release)
+        # It may have been promoted since.
+        version = None if made.version is None else self._version(made.version)
+        return made if version is None else msgspec.structs.replace(made, stage=version.stage)
+
+    def _version(self, number: int) -> Version | None:
+        versions = Registry(self._tracking()).versions(self.setting.name)
+        return next((version for version in versions if version.number == number), None)
 
     def _plan(self, span: Span, against: str | None) -> list[Planned]:
         steps = [*self._learning(), *self._proving(against)]
@@ -146,7 +166,7 @@ class Training:
         ]
 
     def _still_registered(self, directory: Path) -> bool:
-        """Someone may have cleared the registry; only a local one can be asked without waiting for MLflow."""
+        """Someone may have cleared a local registry away."""
         return directory.is_dir() and self._has_registry()
 
     def _has_registry(self) -> bool:
