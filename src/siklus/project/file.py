@@ -20,6 +20,7 @@ from siklus.project.sections import (
     Gates,
     Project,
     ProjectSection,
+    Records,
     Serve,
     SliceGate,
     State,
@@ -35,6 +36,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "data": Data,
     "train": Train,
     "serve": Serve,
+    "records": Records,
     "state": State,
 }
 KNOWN = (*SECTIONS, "gates")

@@ -43,6 +43,21 @@ class Paths:
         return self.state / "mlflow.db"
 
     @property
+    def control_database(self) -> Path:
+        """Traffic policy and journal, unless a database server keeps them."""
+        return self.state / "control.db"
+
+    @property
+    def records(self) -> Path:
+        """The prediction log and the outcomes."""
+        return self.state / "records"
+
+    @property
+    def run(self) -> Path:
+        """What running processes share: counters, the traffic policy last published, locks."""
+        return self.state / "run"
+
+    @property
     def lock(self) -> Path:
         """Held by the one training that runs at a time."""
-        return self.state / "run" / "train.lock"
+        return self.run / "train.lock"

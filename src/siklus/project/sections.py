@@ -78,12 +78,43 @@ class Train(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """[serve]: where the server listens and what it refuses."""
+    """[serve]: where the server listens, with how many processes, and what it refuses.
+
+    ``grace_seconds``: what requests in flight get when the server is told to stop. The deadlines count from
+    a connection's first byte (``header_seconds``), from the end of the headers (``body_seconds``), and from
+    the last answer (``idle_seconds``).
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    workers: Annotated[int, Meta(ge=1, le=256)] = 1
+    grace_seconds: Seconds = 30.0
     max_body_bytes: Positive = 16_000_000
     max_batch_rows: Positive = 100_000
+    max_header_bytes: Positive = 32_768
+    max_connections: Positive = 2048  # of one worker
+    max_waiting: Positive = 1024  # requests of one worker that wait for a model
+    header_seconds: Seconds = 10.0
+    body_seconds: Seconds = 30.0
+    idle_seconds: Seconds = (
+        65.0  # longer than the 60 that proxies keep theirs, so that the proxy closes first
+    )
+
+
+class Records(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[records]: the prediction log and the outcomes, how safe and for how long.
+
+    ``durability``: `written` survives a killed process and reaches the disk within a tenth of a second;
+    `synced` is on the disk before an outcome is acknowledged, and predictions are synced group by group.
+    """
+
+    enabled: bool = True
+    durability: Literal["written", "synced"] = "written"
+    sensitive: Literal["omit", "hash"] = "omit"  # what becomes of columns that the contract calls sensitive
+    segment_bytes: Positive = 64_000_000
+    segment_seconds: Seconds = 60.0
+    keep_days: Seconds = 90.0
+    keep_bytes: Positive = 10_000_000_000
 
 
 class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,6 +151,7 @@ class Project(Struct, frozen=True, kw_only=True):
     train: Train = field(default_factory=Train)
     gates: Gates = field(default_factory=Gates)
     serve: Serve = field(default_factory=Serve)
+    records: Records = field(default_factory=Records)
     state: State = field(default_factory=State)
 
 

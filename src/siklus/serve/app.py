@@ -10,6 +10,7 @@ from starlette.responses import Response
 from siklus.bundle.read import Bundle
 from siklus.errors import SiklusError
 from siklus.project.sections import Serve
+from siklus.serve.desk import Desk
 from siklus.serve.endpoints import Endpoints
 from siklus.serve.metrics import Metrics
 from siklus.serve.models import start_loading
@@ -37,7 +38,7 @@ def create_app(
     metrics = Metrics()
     models = start_loading(load, prepare=metrics.watch)
     models.when_failed(on_failure)
-    endpoints = Endpoints(models, metrics, settings or Serve())
+    endpoints = Endpoints(Desk(settings=settings or Serve(), models=models, metrics=metrics))
     # FastAPI's own pages and validation stay out: the pages load scripts from elsewhere, and its
     # validation knows no row, no column and no NaN.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)

@@ -3,16 +3,19 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
 from siklus.contract.columns import Label
-from siklus.contract.decode import decode_records
+from siklus.contract.decode import decode_records, decode_table
 from siklus.errors import RequestError, ServeError
 from siklus.serve.prediction_ids import prediction_ids
+from siklus.table import Table
+
+Given: TypeAlias = Sequence[object] | Table  # JSON instances, or named columns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +50,16 @@ class Scored:
         return [dict(zip(names, row, strict=True)) for row in self.predictions.raw.tolist()]
 
 
-def score(bundle: Bundle, instances: Sequence[object]) -> Scored:
-    """Decode and score, all rows or none.
+def score(bundle: Bundle, given: Given) -> Scored:
+    """Decode and score, all rows or none. ``given``: JSON instances, or named columns.
 
     RowsRefused when a row breaks the contract; ServeError SV004 when the model's own answer is no number.
     """
     try:
-        decoded = decode_records(instances, bundle.contract)
+        contract = bundle.contract
+        decoded = (
+            decode_table(given, contract) if isinstance(given, Table) else decode_records(given, contract)
+        )
         rows = decoded.accepted()
     except RecursionError as exc:
         raise RequestError("RQ001", "lists nested too deeply", expected="rows of plain values") from exc

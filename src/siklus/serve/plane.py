@@ -1,0 +1,66 @@
+"""The data plane: rows in, answered rows out. Every protocol translates to this and nothing else.
+
+It picks the version, scores without holding up the other requests, and afterwards counts and records
+what was answered.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import anyio
+import anyio.to_thread
+
+from siklus.bundle.read import Bundle
+from siklus.contract.columns import Contract
+from siklus.serve.desk import Desk
+from siklus.serve.scoring import Given, Scored, score
+
+INLINE_BODY_BYTES = (
+    64_000  # a larger body costs more than a millisecond to read as JSON, so a thread reads it
+)
+SCORING_THREADS = 4  # at once; beyond the cores another one only adds memory
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What the plane must know of a request beside its rows.
+
+    ``endpoint``: one of `metrics.ENDPOINTS`. ``key``: what assigns the request to an arm of the traffic
+    policy, None where the request carries none. ``size``: of the body, in bytes. ``started``: when the body
+    was there, by `time.perf_counter`.
+    """
+
+    endpoint: str
+    size: int
+    started: float
+    key: str | None = None
+    inline: bool = False  # a single row: fast enough for the event loop itself
+
+
+class DataPlane:
+    """Scores for all protocols of one worker."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._threads = anyio.CapacityLimiter(SCORING_THREADS)
+
+    async def score(self, read: Callable[[Contract], Given], call: Call) -> Scored:
+        """Read the rows by the contract of the version that answers, and score all or none.
+
+        ``read`` may run in a thread. Errors are its own and those of `scoring.score`; ServeError SV001 or
+        SV002 without a model. Whatever is raised is counted too.
+        """
+        served = self._desk.models.current()
+        work = partial(_read_and_score, served.bundle, read)
+        if call.inline and served.is_quick and call.size <= INLINE_BODY_BYTES:
+            scored = work()
+        else:
+            scored = await anyio.to_thread.run_sync(work, limiter=self._threads)
+        self._desk.metrics.answered(call.endpoint, scored, seconds=time.perf_counter() - call.started)
+        return scored
+
+
+def _read_and_score(bundle: Bundle, read: Callable[[Contract], Given]) -> Scored:
+    return score(bundle, read(bundle.contract))
