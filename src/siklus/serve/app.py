@@ -36,8 +36,7 @@ def create_app(
     log is told); the app then goes on to say so at `/health`, and answers nothing.
     """
     metrics = Metrics()
-    models = start_loading(load, prepare=metrics.watch)
-    models.when_failed(on_failure)
+    models = start_loading(load, prepare=metrics.watch, on_failure=on_failure)
     endpoints = Endpoints(Desk(settings=settings or Serve(), models=models, metrics=metrics))
     # FastAPI's own pages and validation stay out: the pages load scripts from elsewhere, and its
     # validation knows no row, no column and no NaN.

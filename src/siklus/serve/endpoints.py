@@ -84,7 +84,7 @@ class Endpoints:
 
     def openapi(self, request: Request) -> Response:
         """Typed from the contract of the model that answers, with examples that work."""
-        bundle = self._desk.models.current().bundle
+        bundle = self._desk.models.current().champion.served.bundle
         return _json(document(request.app.routes, bundle, self._desk.settings))
 
     async def docs(self) -> Response:

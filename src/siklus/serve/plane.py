@@ -12,9 +12,9 @@ from functools import partial
 import anyio
 import anyio.to_thread
 
-from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract
 from siklus.serve.desk import Desk
+from siklus.serve.lineup import Lineup
 from siklus.serve.scoring import Given, Scored, score
 
 INLINE_BODY_BYTES = (
@@ -52,9 +52,9 @@ class DataPlane:
         ``read`` may run in a thread. Errors are its own and those of `scoring.score`; ServeError SV001 or
         SV002 without a model. Whatever is raised is counted too.
         """
-        served = self._desk.models.current()
-        work = partial(_read_and_score, served.bundle, read)
-        if call.inline and served.is_quick and call.size <= INLINE_BODY_BYTES:
+        lineup = self._desk.models.current()
+        work = partial(_read_and_score, lineup, read, call)
+        if call.inline and lineup.is_quick and call.size <= INLINE_BODY_BYTES:
             scored = work()
         else:
             scored = await anyio.to_thread.run_sync(work, limiter=self._threads)
@@ -62,5 +62,7 @@ class DataPlane:
         return scored
 
 
-def _read_and_score(bundle: Bundle, read: Callable[[Contract], Given]) -> Scored:
-    return score(bundle, read(bundle.contract))
+def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Call) -> Scored:
+    arm = lineup.pick(call.key)
+    bundle = arm.served.bundle
+    return score(bundle, read(bundle.contract), arm=arm.name)

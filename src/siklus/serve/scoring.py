@@ -22,11 +22,12 @@ Given: TypeAlias = Sequence[object] | Table  # JSON instances, or named columns
 class Scored:
     """n answered rows.
 
-    ``labels``: the class as the data has it, or the number, one a row. ``ids``: one a row.
-    ``unseen``: per column, how many cells held a word outside its vocabulary.
+    ``arm``: that of the traffic policy. ``labels``: the class as the data has it, or the number, one a
+    row. ``ids``: one a row. ``unseen``: per column, how many cells held a word outside its vocabulary.
     """
 
     bundle: Bundle
+    arm: str
     predictions: Predictions
     labels: list[Any]
     ids: list[str]
@@ -50,7 +51,7 @@ class Scored:
         return [dict(zip(names, row, strict=True)) for row in self.predictions.raw.tolist()]
 
 
-def score(bundle: Bundle, given: Given) -> Scored:
+def score(bundle: Bundle, given: Given, *, arm: str) -> Scored:
     """Decode and score, all rows or none. ``given``: JSON instances, or named columns.
 
     RowsRefused when a row breaks the contract; ServeError SV004 when the model's own answer is no number.
@@ -70,6 +71,7 @@ def score(bundle: Bundle, given: Given) -> Scored:
         )
     return Scored(
         bundle=bundle,
+        arm=arm,
         predictions=predictions,
         labels=bundle.labels(predictions),
         ids=prediction_ids(len(rows), now_ms=time.time_ns() // 1_000_000),
