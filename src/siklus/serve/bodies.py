@@ -1,5 +1,7 @@
 """Bodies: reading what a client sends, bounded while it streams and refused by its declared form."""
 
+from collections.abc import Collection
+
 from fastapi import Request
 from starlette.requests import ClientDisconnect
 
@@ -9,12 +11,12 @@ from siklus.errors import RequestError
 READ_AS_JSON = frozenset({"application/json", "application/x-www-form-urlencoded", "text/plain", ""})
 
 
-async def read_body(request: Request, *, max_bytes: int) -> bytes:
-    """The whole body.
+async def read_body(request: Request, *, max_bytes: int, also: Collection[str] = frozenset()) -> bytes:
+    """The whole body. ``also``: content types that are read there beside JSON.
 
     RequestError RQ008 beyond ``max_bytes``, RQ009 for a form that is not read, RQ013 when it breaks off.
     """
-    _refuse_other_forms(request)
+    _refuse_other_forms(request, also)
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced[:20]) > max_bytes:
         raise _too_large(max_bytes)
@@ -43,10 +45,22 @@ def wants_every_class(request: Request) -> bool:
     return bool(request.query_params)
 
 
-def _refuse_other_forms(request: Request) -> None:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in READ_AS_JSON and not kind.endswith("+json"):
-        raise RequestError("RQ009", f"content-type {kind[:60]!r}", expected="application/json")
+def media_type(content_type: str) -> str:
+    """The type alone, without its parameters, in lower case."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def is_read_as_json(content_type: str) -> bool:
+    """Whether a body with this header (empty where there is none) is taken for JSON."""
+    kind = media_type(content_type)
+    return kind in READ_AS_JSON or kind.endswith("+json")
+
+
+def _refuse_other_forms(request: Request, also: Collection[str]) -> None:
+    kind = request.headers.get("content-type", "")
+    if not is_read_as_json(kind) and media_type(kind) not in also:
+        expected = ", ".join(["application/json", *sorted(also)])
+        raise RequestError("RQ009", f"content-type {kind[:60]!r}", expected=expected)
     packed = request.headers.get("content-encoding", "identity").strip().lower()
     if packed != "identity":
         raise RequestError(

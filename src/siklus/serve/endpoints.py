@@ -1,6 +1,5 @@
 """Endpoints: what happens at each call. The handlers' docstrings are what /docs says of them."""
 
-import time
 from functools import partial
 from importlib.resources import files
 
@@ -8,12 +7,14 @@ import msgspec
 from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
+from siklus.errors import ServeError
 from siklus.serve.answers import JSON, Health, Liveness
-from siklus.serve.bodies import read_body, wants_every_class
+from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
 from siklus.serve.openapi import document
 from siklus.serve.payload import batch_body, predict_body, read_features, read_instances
-from siklus.serve.plane import Call, DataPlane
+from siklus.serve.plane import DataPlane
+from siklus.serve.reception import elapsed, received
 
 # The page brings all it needs, and may fetch from this server only.
 INLINE = "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -37,7 +38,7 @@ class Endpoints:
         with self._desk.metrics.watched("/predict", self._desk.models.bundle):
             self._desk.models.current()
             every_class = wants_every_class(request)
-            body, call = await self._received(request, "/predict", inline=True)
+            body, call = await received(request, self._desk.settings, "/predict", inline=True)
             scored = await self._plane.score(lambda contract: [read_features(body, contract)], call)
             return _answer(predict_body(scored, seconds=elapsed(call), every_class=every_class))
 
@@ -46,7 +47,7 @@ class Endpoints:
         with self._desk.metrics.watched("/predict/batch", self._desk.models.bundle):
             self._desk.models.current()
             every_class = wants_every_class(request)
-            body, call = await self._received(request, "/predict/batch")
+            body, call = await received(request, self._desk.settings, "/predict/batch")
             most = self._desk.settings.max_batch_rows
             scored = await self._plane.score(partial(read_instances, body, max_rows=most), call)
             return _answer(batch_body(scored, seconds=elapsed(call), every_class=every_class))
@@ -72,7 +73,9 @@ class Endpoints:
         return _json(Liveness(status="alive"))
 
     async def ready(self) -> Response:
-        """Answers 200 once a prediction has been made here, so that no client waits for the first."""
+        """Answers 200 once a prediction has been made here, and no longer when the server is to stop."""
+        if self._desk.lifecycle.draining:
+            raise ServeError("SV006", "the server is stopping", expected="another server, or this one later")
         self._desk.models.current()
         return _json(Liveness(status="ready"))
 
@@ -95,15 +98,6 @@ class Endpoints:
         """A browser goes on to /docs; a program reads where it is."""
         # Relative, so that it still points here behind a proxy that serves all this under a prefix.
         return Response(b'{"docs":"/docs"}', status_code=307, media_type=JSON, headers={"Location": "docs"})
-
-    async def _received(self, request: Request, endpoint: str, *, inline: bool = False) -> tuple[bytes, Call]:
-        body = await read_body(request, max_bytes=self._desk.settings.max_body_bytes)
-        return body, Call(endpoint=endpoint, size=len(body), started=time.perf_counter(), inline=inline)
-
-
-def elapsed(call: Call) -> float:
-    """Seconds since the body was there."""
-    return time.perf_counter() - call.started
 
 
 def _answer(content: bytes) -> Response:

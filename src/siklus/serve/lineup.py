@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from siklus.bundle.read import Bundle
+from siklus.errors import RequestError
 from siklus.registry.sticky import Sticky
 
 INLINE_SECONDS = (
@@ -60,6 +61,14 @@ class Lineup:
     def is_quick(self) -> bool:
         """Whichever arm is picked, one row may be scored on the event loop."""
         return all(arm.served.is_quick for arm in self.arms)
+
+    def arm_of(self, version: str) -> Arm:
+        """The arm with this version; RequestError RQ030 when none that answers has it."""
+        for arm in self.arms:
+            if arm.served.bundle.version == version:
+                return arm
+        answering = ", ".join(arm.served.bundle.version for arm in self.arms)
+        raise RequestError("RQ030", f"no version {version[:40]!r} answers here", expected=answering)
 
     def pick(self, key: str | None) -> Arm:
         """The arm that answers this key, always the same one; without a key, one by chance."""

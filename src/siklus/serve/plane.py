@@ -29,13 +29,14 @@ class Call:
 
     ``endpoint``: one of `metrics.ENDPOINTS`. ``key``: what assigns the request to an arm of the traffic
     policy, None where the request carries none. ``size``: of the body, in bytes. ``started``: when the body
-    was there, by `time.perf_counter`.
+    was there, by `time.perf_counter`. ``version``: the one that has to answer, where the client names it.
     """
 
     endpoint: str
     size: int
     started: float
     key: str | None = None
+    version: str | None = None
     inline: bool = False  # a single row: fast enough for the event loop itself
 
 
@@ -63,6 +64,6 @@ class DataPlane:
 
 
 def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Call) -> Scored:
-    arm = lineup.pick(call.key)
+    arm = lineup.pick(call.key) if call.version is None else lineup.arm_of(call.version)
     bundle = arm.served.bundle
     return score(bundle, read(bundle.contract), arm=arm.name)
