@@ -8,6 +8,7 @@
     ├── TrainError         TN      a training cannot go on                             500
     ├── ExportError        EX      a model cannot be written in the asked format       500
     ├── BundleError        BN      a bundle is damaged, foreign or cannot be sealed    503
+    ├── RecordsError       RC      the prediction log or the outcomes fail             503
     ├── TrackingError      TK      MLflow cannot be reached or refuses                 503
     ├── RegistryError      RG      no such version or stage                            503
     ├── RequestError       RQ      an HTTP request that is no prediction request       400
@@ -101,6 +102,11 @@ class ExportError(SiklusError):
 
 class BundleError(SiklusError):
     prefix = "BN"
+    http_status = 503
+
+
+class RecordsError(SiklusError):
+    prefix = "RC"
     http_status = 503
 
 

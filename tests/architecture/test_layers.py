@@ -13,7 +13,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("project", "stats"),
     ("contract", "data"),
     ("features",),
-    ("bundle", "tracking"),
+    ("bundle", "records", "tracking"),
     ("registry",),
     ("train", "serve"),
     ("cli",),
