@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from siklus.bundle.read import Bundle
+from siklus.contract.quick import QuickReader
 from siklus.errors import RequestError
 from siklus.registry.sticky import Sticky
 
@@ -17,10 +18,14 @@ UNPUBLISHED = 0  # the revision of a lineup that comes from no traffic policy
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """A bundle that has made a prediction here. ``row_seconds`` is what one row cost it."""
+    """A bundle that has made a prediction here. ``row_seconds`` is what one row cost it.
+
+    ``reader`` reads plain rows of its contract; None where a column has no place in the matrix.
+    """
 
     bundle: Bundle
     row_seconds: float
+    reader: QuickReader | None
 
     @property
     def is_quick(self) -> bool:

@@ -1,11 +1,13 @@
 """Models: what answers now. Nothing while it loads, nothing when that failed, one lineup otherwise."""
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from siklus.bundle.read import Bundle
 from siklus.contract.examples import example_row
+from siklus.contract.quick import QuickReader
 from siklus.errors import ServeError, SiklusError
 from siklus.serve.answers import State
 from siklus.serve.lineup import CHAMPION, Lineup, Served, alone
@@ -23,6 +25,8 @@ class Models:
     def __init__(self) -> None:
         self.lineup: Lineup | None = None
         self._failure: BaseException | None = None
+        self._listeners: list[Callable[[BaseException], None]] = []
+        self._lock = threading.Lock()
 
     @property
     def state(self) -> State:
@@ -56,19 +60,23 @@ class Models:
 
     def fail(self, failure: BaseException) -> None:
         """Nothing answers because of this, until a lineup is put."""
-        self._failure = failure
+        with self._lock:
+            self._failure = failure
+            listeners = tuple(self._listeners)
+        for tell in listeners:
+            tell(failure)
+
+    def when_failed(self, tell: Callable[[BaseException], None]) -> None:
+        """Call it, in whatever thread, at each failure; at once where there was one."""
+        with self._lock:
+            self._listeners.append(tell)
+            failure = self._failure
+        if failure is not None:
+            tell(failure)
 
 
-def start_loading(
-    load: Callable[[], Bundle],
-    *,
-    prepare: Callable[[Bundle], None],
-    on_failure: Callable[[BaseException], None],
-) -> Models:
-    """Begin to open one bundle, and come back at once: the server is alive meanwhile.
-
-    ``prepare`` and ``on_failure`` are called in the loading thread.
-    """
+def start_loading(load: Callable[[], Bundle], *, prepare: Callable[[Bundle], None]) -> Models:
+    """Begin to open, ``prepare`` and warm up, and come back at once: the server is alive meanwhile."""
     models = Models()
     # A future keeps whatever goes wrong in its thread, so that `Models.current` can tell it.
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
@@ -81,7 +89,6 @@ def start_loading(
             models.put(alone(opening.result()))
         else:
             models.fail(failure)
-            on_failure(failure)
 
     opening.add_done_callback(finish)
     return models
@@ -91,7 +98,8 @@ def opened(load: Callable[[], Bundle], *, prepare: Callable[[Bundle], None]) -> 
     """Open, ``prepare`` and warm up: what comes back is ready to answer."""
     bundle = load()
     prepare(bundle)
-    return Served(bundle=bundle, row_seconds=warm_up(bundle))
+    reader = QuickReader(bundle.contract) if QuickReader.can_read(bundle.contract) else None
+    return Served(bundle=bundle, row_seconds=warm_up(bundle), reader=reader)
 
 
 def warm_up(bundle: Bundle) -> float:

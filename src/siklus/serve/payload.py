@@ -47,18 +47,28 @@ def read_instances(body: bytes, contract: Contract, *, max_rows: int) -> list[ob
 
 def predict_body(scored: Scored, *, seconds: float, every_class: bool) -> bytes:
     """The answer to one instance; ``every_class`` adds the probabilities of all classes."""
-    probabilities = scored.probabilities
     everything = scored.class_probabilities() if every_class else None
+    more = (None if everything is None else everything[0]) if every_class else msgspec.UNSET
+    return answer_body(scored, 0, seconds=seconds, class_probabilities=more)
+
+
+def answer_body(
+    scored: Scored,
+    i: int,
+    *,
+    seconds: float,
+    class_probabilities: dict[str, float] | msgspec.UnsetType | None = msgspec.UNSET,
+) -> bytes:
+    """The answer to the request whose row is the ``i``-th."""
+    probabilities = scored.probabilities
     return msgspec.json.encode(
         PredictAnswer(
-            prediction=scored.labels[0],
-            probability=None if probabilities is None else probabilities[0],
+            prediction=scored.labels[i],
+            probability=None if probabilities is None else probabilities[i],
             latency_ms=_milliseconds(seconds),
-            prediction_id=scored.ids[0],
+            prediction_id=scored.ids[i],
             version=scored.bundle.version,
-            class_probabilities=(None if everything is None else everything[0])
-            if every_class
-            else msgspec.UNSET,
+            class_probabilities=class_probabilities,
         )
     )
 

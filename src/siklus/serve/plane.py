@@ -13,6 +13,7 @@ import anyio
 import anyio.to_thread
 
 from siklus.contract.columns import Contract
+from siklus.serve.after import after
 from siklus.serve.desk import Desk
 from siklus.serve.lineup import Lineup
 from siklus.serve.scoring import Given, Scored, score
@@ -59,7 +60,7 @@ class DataPlane:
             scored = work()
         else:
             scored = await anyio.to_thread.run_sync(work, limiter=self._threads)
-        self._desk.metrics.answered(call.endpoint, scored, seconds=time.perf_counter() - call.started)
+        after(self._desk, scored, endpoint=call.endpoint, seconds=[time.perf_counter() - call.started])
         return scored
 
 

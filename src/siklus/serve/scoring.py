@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
 from siklus.contract.columns import Label
-from siklus.contract.decode import decode_records, decode_table
+from siklus.contract.decode import Rows, decode_records, decode_table
+from siklus.contract.quick import QuickRows
 from siklus.errors import RequestError, ServeError
 from siklus.serve.prediction_ids import prediction_ids
 from siklus.table import Table
@@ -23,20 +25,23 @@ class Scored:
     """n answered rows.
 
     ``arm``: that of the traffic policy. ``labels``: the class as the data has it, or the number, one a
-    row. ``ids``: one a row. ``unseen``: per column, how many cells held a word outside its vocabulary.
+    row. ``ids``: one a row. ``unseen`` and ``out_of_range``: per column, how many cells held a word outside
+    its vocabulary, or a number outside its range.
     """
 
     bundle: Bundle
     arm: str
+    rows: Rows
     predictions: Predictions
     labels: list[Any]
     ids: list[str]
     unseen: Mapping[str, int]
+    out_of_range: Mapping[str, int]
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    @property
+    @cached_property
     def probabilities(self) -> list[float] | None:
         """That of each row's predicted class; None for a regression."""
         found = self.predictions.probabilities
@@ -64,6 +69,18 @@ def score(bundle: Bundle, given: Given, *, arm: str) -> Scored:
         rows = decoded.accepted()
     except RecursionError as exc:
         raise RequestError("RQ001", "lists nested too deeply", expected="rows of plain values") from exc
+    return score_rows(bundle, rows, arm=arm, unseen=decoded.unseen, out_of_range=decoded.out_of_range)
+
+
+def score_rows(
+    bundle: Bundle,
+    rows: Rows,
+    *,
+    arm: str,
+    unseen: Mapping[str, int],
+    out_of_range: Mapping[str, int],
+) -> Scored:
+    """Score decoded rows. ServeError SV004 when the model's own answer is no number."""
     predictions = bundle.predict(rows)
     if not np.isfinite(predictions.raw).all():
         raise ServeError(
@@ -72,10 +89,23 @@ def score(bundle: Bundle, given: Given, *, arm: str) -> Scored:
     return Scored(
         bundle=bundle,
         arm=arm,
+        rows=rows,
         predictions=predictions,
         labels=bundle.labels(predictions),
         ids=prediction_ids(len(rows), now_ms=time.time_ns() // 1_000_000),
-        unseen=decoded.unseen,
+        unseen=unseen,
+        out_of_range=out_of_range,
+    )
+
+
+def score_quick(bundle: Bundle, rows: QuickRows, *, arm: str) -> Scored:
+    """Score rows that were read the quick way."""
+    return score_rows(
+        bundle,
+        Rows(rows.matrix, {}, {}),
+        arm=arm,
+        unseen=rows.unseen,
+        out_of_range=rows.out_of_range,
     )
 
 

@@ -1,0 +1,79 @@
+"""The slow lane: a slow model runs in a thread, and what arrives meanwhile runs together after it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeAlias
+
+from siklus.errors import ServeError
+from siklus.serve.asks import Ask, leave_to_app
+from siklus.serve.lineup import Arm
+from siklus.serve.scoring import Scored, score_quick
+
+ROWS_AT_ONCE = 256  # so that nobody waits for everybody who is before him
+
+Reply: TypeAlias = Callable[[Sequence[Ask], Scored], None]
+
+
+class SlowLane:
+    """One thread, and a bounded queue before it. Called on the event loop, and replies there."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, *, max_waiting: int, reply: Reply) -> None:
+        self._loop = loop
+        self._max_waiting = max_waiting
+        self._reply = reply
+        self._waiting: deque[tuple[Arm, Ask]] = deque()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
+        self._busy = False
+
+    def take(self, arm: Arm, asks: Sequence[Ask]) -> None:
+        """Queue these, whose rows are read and keep the contract; the others are refused (SV006)."""
+        for ask in asks:
+            if len(self._waiting) >= self._max_waiting:
+                ask.caller.refuse(too_busy(self._max_waiting))
+            else:
+                self._waiting.append((arm, ask))
+        if not self._busy:
+            self._run_next()
+
+    def _run_next(self) -> None:
+        arm, asks = self._next()
+        if arm is None or arm.served.reader is None:
+            return
+        rows = arm.served.reader.rows([ask.row for ask in asks])
+        if rows is None:
+            leave_to_app(asks)
+            return
+        self._busy = True
+        running = self._thread.submit(score_quick, arm.served.bundle, rows, arm=arm.name)
+        running.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._finish, asks, done))
+
+    def _next(self) -> tuple[Arm | None, list[Ask]]:
+        """The longest waiting, and those behind them who want the same arm."""
+        asks: list[Ask] = []
+        wanted: Arm | None = None
+        while self._waiting and len(asks) < ROWS_AT_ONCE:
+            arm, ask = self._waiting[0]
+            if wanted is not None and arm is not wanted:
+                break
+            wanted = arm
+            asks.append(ask)
+            self._waiting.popleft()
+        return wanted, asks
+
+    def _finish(self, asks: Sequence[Ask], done: Future[Scored]) -> None:
+        self._busy = False
+        if done.exception() is None:
+            self._reply(asks, done.result())
+        else:
+            leave_to_app(asks)  # it meets the error again, and logs it
+        self._run_next()
+
+
+def too_busy(most: int) -> ServeError:
+    return ServeError(
+        "SV006",
+        f"{most} requests wait for a model already",
+        expected="the same request again, a little later",
+    )
