@@ -98,11 +98,7 @@ def concatenate(tables: Sequence[Table]) -> Table:
 
 def objects(values: Iterable[object]) -> Cells:
     """A one-dimensional object array, also of lists (which numpy would otherwise nest)."""
-    items = list(values)
-    cells = np.empty(len(items), dtype=object)
-    for i, item in enumerate(items):
-        cells[i] = item
-    return cells
+    return np.fromiter(values, dtype=object)
 
 
 def _plain(cells: Cells) -> list[object]:

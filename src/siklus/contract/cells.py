@@ -4,6 +4,9 @@
 """
 
 import math
+from collections.abc import Mapping
+from itertools import repeat
+from types import NoneType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,11 +87,32 @@ def decode_categories(
     column: Category, cells: Cells, problems: Problems, *, nan_is_missing: bool
 ) -> FloatRows:
     """The index in the vocabulary, shape (rows, 1); -1 where unseen (RW008 when strict)."""
-    index: dict[object, int] = {word: i for i, word in enumerate(column.vocabulary)}
+    index: dict[object, float] = {word: i for i, word in enumerate(column.vocabulary)}
     word_type = type(column.vocabulary[0])
-    values = np.full(len(cells), np.nan, dtype=np.float32)
+    listed = cells.tolist()
+    if set(map(type, listed)) <= {word_type, NoneType}:
+        places = map({**index, None: math.nan}.get, listed, repeat(-1))
+        found = np.fromiter(places, dtype=np.float32, count=len(listed))
+        strange = int((found < 0).sum())
+        if not (strange and column.strict):
+            if strange:
+                problems.unseen[column.name] = strange
+            return found[:, None]
+    return _words_one_by_one(column, listed, index, problems, nan_is_missing=nan_is_missing)
+
+
+def _words_one_by_one(
+    column: Category,
+    listed: list[object],
+    index: Mapping[object, float],
+    problems: Problems,
+    *,
+    nan_is_missing: bool,
+) -> FloatRows:
+    word_type = type(column.vocabulary[0])
+    values = np.full(len(listed), np.nan, dtype=np.float32)
     unseen = 0
-    for i, cell in enumerate(cells.tolist()):
+    for i, cell in enumerate(listed):
         if cell is None:
             continue
         # Integers with gaps come as floats from tables; 3.0 is 3 there and in JSON alike.

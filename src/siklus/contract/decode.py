@@ -33,6 +33,7 @@ from siklus.contract.columns import (
     Text,
     slots_of,
 )
+from siklus.contract.gather import cells_of_json, default_of, gather
 from siklus.contract.moments import decode_moments
 from siklus.contract.problems import PROBLEMS_KEPT, Problems, shown
 from siklus.errors import RowProblem, RowsRefused
@@ -110,7 +111,7 @@ def decode_table(table: Table, contract: Contract) -> Decoded:
         if column.name in table:
             cells[column.name] = table[column.name]
             continue
-        cells[column.name] = objects([_default_of(column)] * len(table))
+        cells[column.name] = objects([default_of(column)] * len(table))
         if not column.optional:
             absent.add(column.name)
             expected = f"a column {column.name!r}"
@@ -128,25 +129,10 @@ def decode_records(instances: Sequence[object], contract: Contract) -> Decoded:
     An object may have what the contract ignores, so that a row can be sent as its source has it.
     """
     problems = Problems()
-    columns: dict[str, list[object]] = {name: [] for name in contract.names}
-    defaults = [(column.name, _default_of(column), column.optional) for column in contract.columns]
-    allowed = {*contract.names, *contract.ignored}
-    for i, instance in enumerate(instances):
-        if isinstance(instance, dict):
-            _named_row(instance, i, defaults, columns, problems)
-            for key in instance.keys() - allowed:
-                problems.add_unknown(str(key), row=i, known=contract.names)
-        elif isinstance(instance, list | tuple) and len(instance) == len(columns):
-            for cells, cell in zip(columns.values(), instance, strict=True):
-                cells.append(cell)
-        else:
-            _refuse_row(instance, i, contract, problems)
-            for cells in columns.values():
-                cells.append(None)
-    arrays = {name: objects(cells) for name, cells in columns.items()}
-    for column in contract.columns:
-        if not column.nullable:
-            missing = np.array([cell is None for cell in columns[column.name]], dtype=bool)
+    arrays = {}
+    for column, given in zip(contract.columns, gather(instances, contract, problems).values(), strict=True):
+        arrays[column.name], missing = cells_of_json(column, given)
+        if missing is not None and not column.nullable:
             _refuse_missing(column, missing, problems)
     return _decode_columns(arrays, len(instances), contract, problems, nan_is_missing=False)
 
@@ -181,34 +167,6 @@ def class_indices(cells: Cells, classes: Sequence[Label]) -> NDArray[np.int64]:
     index: dict[object, int] = {word: i for i, word in enumerate(classes)}
     labels = (cell if isinstance(cell, str | int | float) else None for cell in cells.tolist())
     return np.fromiter((index.get(label, -1) for label in labels), dtype=np.int64, count=len(cells))
-
-
-def _named_row(
-    row: Mapping[object, object],
-    i: int,
-    defaults: Sequence[tuple[str, object, bool]],
-    columns: dict[str, list[object]],
-    problems: Problems,
-) -> None:
-    for name, default, optional in defaults:
-        if name in row:
-            columns[name].append(row[name])
-            continue
-        columns[name].append(default)
-        if not optional:
-            problems.hollow.add(i)
-            expected = f"a value for {name!r}"
-            problems.add("RW002", "the column is missing", expected=expected, column=name, row=i)
-
-
-def _refuse_row(instance: object, i: int, contract: Contract, problems: Problems) -> None:
-    problems.hollow.add(i)
-    if isinstance(instance, list | tuple):
-        expected = f"{len(contract.names)} values, in the order {', '.join(contract.names)}"
-        problems.add("RW006", f"{len(instance)} values", expected=expected, column=None, row=i)
-    else:
-        expected = "an object by column name, or a list"
-        problems.add("RW011", f"{shown(instance)} is no row", expected=expected, column=None, row=i)
 
 
 def _refuse_missing(column: Column, missing: NDArray[np.bool_], problems: Problems) -> None:
@@ -248,10 +206,6 @@ _DECODERS: Mapping[type, Callable[..., FloatRows]] = {
     Boolean: decode_booleans,
     Datetime: decode_moments,
 }
-
-
-def _default_of(column: Column) -> object:
-    return column.default if column.optional else None
 
 
 def _by_row(problem: RowProblem) -> tuple[int, str]:
