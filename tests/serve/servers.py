@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,11 @@ from typing import Any
 
 import httpx
 from fastapi import FastAPI
+
+from siklus.bundle.read import Bundle
+from siklus.serve.app import create_app
+from siklus.serve.desk import open_desk
+from siklus.serve.plan import Plan
 
 SRC = Path(__file__).parents[2] / "src"
 START_SECONDS = 60  # a loaded machine may need ten times what a free one does
@@ -90,6 +95,20 @@ def serving(*arguments: str) -> Iterator[Server]:
 
 def serving_bundle(bundle: Path, *options: str) -> Any:
     return serving("-m", "siklus.serve", "--bundle", str(bundle), "--port", "0", *options)
+
+
+@contextmanager
+def app_of(bundle: Path | Callable[[], Bundle], *, version: str | None = None) -> Iterator[FastAPI]:
+    """The app of a worker in this process, for a bundle or for what opens it."""
+    with open_desk(Plan(bundle=bundle, version=version)) as desk:
+        yield create_app(desk)
+
+
+@contextmanager
+def loaded_app(bundle: Path, *, version: str | None = None) -> Iterator[FastAPI]:
+    """The same, once its model answers."""
+    with app_of(bundle, version=version) as app:
+        yield loaded(app)
 
 
 def ask(app: FastAPI, *calls: tuple[str, str, object]) -> list[httpx.Response]:

@@ -7,10 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from siklus.bundle.read import open_bundle
-from siklus.serve.app import create_app
 from tests.serve.bundles import ODD_ROW, regressor
-from tests.serve.servers import Server, ask, loaded
+from tests.serve.servers import Server, ask, loaded_app
 
 
 def grown(server: Server, before: dict[str, float], name: str) -> float:
@@ -25,8 +23,8 @@ def predictions(endpoint: str, status: str, version: str = "7") -> str:
 
 def test_every_series_is_there_before_the_first_request(bundles: Path) -> None:
     path = regressor(bundles / "fresh", reference=[1.0] * 50 + [2.0] * 50)
-    app = loaded(create_app(lambda: open_bundle(path, version="3")))
-    [response] = ask(app, ("GET", "/metrics", None))
+    with loaded_app(path, version="3") as app:
+        [response] = ask(app, ("GET", "/metrics", None))
     assert response.headers["content-type"].startswith("text/plain; version=")
     for endpoint in ("/predict", "/predict/batch"):
         for status in ("success", "refused", "error"):
@@ -80,9 +78,11 @@ def test_predicted_classes_are_counted(irises: Server) -> None:
 def test_predicted_numbers_are_counted_in_the_bins_of_the_reference(bundles: Path) -> None:
     """A reference of 1 and 2 alone has bins up to 1, between them, 2 itself, and above."""
     path = regressor(bundles / "two values", reference=[1.0] * 50 + [2.0] * 50)
-    app = loaded(create_app(lambda: open_bundle(path, version="3")))
     instances = [[0, 0], [0, 1], [0, 4], [0, 4], [0, 9]]
-    [answer, page] = ask(app, ("POST", "/predict/batch", {"instances": instances}), ("GET", "/metrics", None))
+    with loaded_app(path, version="3") as app:
+        [answer, page] = ask(
+            app, ("POST", "/predict/batch", {"instances": instances}), ("GET", "/metrics", None)
+        )
     assert answer.json()["predictions"] == [0, 1, 2, 2, 3]
     bins = re.findall(
         r'^ml_prediction_distribution_total\{bin="(.*)",version="3"\} (.*)$', page.text, re.MULTILINE

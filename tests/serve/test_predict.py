@@ -8,8 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siklus.bundle.read import open_bundle
-from siklus.serve.app import create_app
 from tests.serve.bundles import (
     ODD,
     ODD_DECODED,
@@ -20,7 +18,7 @@ from tests.serve.bundles import (
     labelled,
     softmax,
 )
-from tests.serve.servers import Server, ask, loaded
+from tests.serve.servers import Server, ask, loaded_app
 
 ODD_LIST = list(ODD_ROW.values())
 EXPECTED = softmax(np.array(ODD_DECODED) @ ODD_WEIGHTS.astype(float))
@@ -96,8 +94,8 @@ def test_a_batch_answers_what_its_rows_alone_would(irises: Server) -> None:
 
 def test_the_answers_are_the_bundles_own_to_the_last_bit(irises: Server, bundles: Path) -> None:
     path = classifier(bundles / "same")
-    app = loaded(create_app(lambda: open_bundle(path)))
-    [response] = ask(app, ("POST", "/predict?probabilities=all", {"features": ODD_ROW}))
+    with loaded_app(path) as app:
+        [response] = ask(app, ("POST", "/predict?probabilities=all", {"features": ODD_ROW}))
     assert (
         response.json()["class_probabilities"]
         == irises.predict(ODD_ROW, "?probabilities=all")["class_probabilities"]
@@ -119,8 +117,8 @@ def test_a_batch_of_a_regression(minutes: Server) -> None:
 @pytest.mark.parametrize("classes", [(0, 1), (False, True), ("no", "yes")])
 def test_a_class_comes_back_as_the_data_has_it(classes: tuple[object, object], bundles: Path) -> None:
     path = classifier(bundles / "two", contract=labelled(classes), weights=TWO_CLASSES)
-    app = loaded(create_app(lambda: open_bundle(path)))
-    [response] = ask(app, ("POST", "/predict/batch", {"instances": [[-3], [3]]}))
+    with loaded_app(path) as app:
+        [response] = ask(app, ("POST", "/predict/batch", {"instances": [[-3], [3]]}))
     answer = response.json()
     assert answer["predictions"] == list(classes)
     assert [type(label) for label in answer["predictions"]] == [type(label) for label in classes]

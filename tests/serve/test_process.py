@@ -151,11 +151,12 @@ def test_a_kept_connection_serves_many_requests(irises: Server) -> None:
 
 ANSWERING = """
 import asyncio, pathlib, sys, time, httpx
-from siklus.bundle.read import open_bundle
 from siklus.serve.app import create_app
+from siklus.serve.desk import open_desk
+from siklus.serve.plan import Plan
 
-async def ask():
-    transport = httpx.ASGITransport(app=create_app(lambda: open_bundle(pathlib.Path(sys.argv[1]))))
+async def ask(desk):
+    transport = httpx.ASGITransport(app=create_app(desk))
     async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
         while (await client.get("/ready")).status_code != 200:
             time.sleep(0.01)
@@ -163,7 +164,8 @@ async def ask():
             assert (await client.get(path)).status_code == 200
         assert (await client.post("/predict", json={"features": [8, 9]})).json()["prediction"] == 5
 
-asyncio.run(ask())
+with open_desk(Plan(bundle=pathlib.Path(sys.argv[1]))) as desk:
+    asyncio.run(ask(desk))
 training = {"sklearn", "mlflow", "duckdb", "pandas", "scipy", "matplotlib", "onnx", "skl2onnx"}
 print(sorted(training & set(sys.modules)))
 """

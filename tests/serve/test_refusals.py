@@ -8,11 +8,9 @@ import httpx
 import numpy as np
 import pytest
 
-from siklus.bundle.read import open_bundle
 from siklus.contract.columns import Contract, Number, Target
-from siklus.serve.app import create_app
 from tests.serve.bundles import ODD_ROW, classifier
-from tests.serve.servers import Server, ask, loaded
+from tests.serve.servers import Server, ask, loaded_app
 
 GOOD = json.dumps(ODD_ROW)
 
@@ -122,8 +120,8 @@ def test_a_contract_of_many_columns_is_not_recited_with_each_problem(bundles: Pa
         target=Target(name="y", classes=(0, 1)),
     )
     path = classifier(bundles / "wide", contract=wide, weights=np.zeros((1000, 2), dtype=np.float32))
-    app = loaded(create_app(lambda: open_bundle(path)))
-    [response] = ask(app, ("POST", "/predict/batch", {"instances": [[1.0]] * 50}))
+    with loaded_app(path) as app:
+        [response] = ask(app, ("POST", "/predict/batch", {"instances": [[1.0]] * 50}))
     assert refusal(response)["total"] == 50
     assert len(response.content) < 30_000
 

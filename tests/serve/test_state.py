@@ -10,8 +10,10 @@ import pytest
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import BundleError
 from siklus.serve.app import create_app
+from siklus.serve.desk import open_desk
+from siklus.serve.plan import Plan
 from tests.serve.bundles import ODD_ROW, classifier, slow_regressor
-from tests.serve.servers import START_SECONDS, Server, ask, loaded, serving_bundle
+from tests.serve.servers import START_SECONDS, Server, app_of, ask, loaded, loaded_app, serving_bundle
 
 
 def test_a_loaded_server_is_healthy(irises: Server) -> None:
@@ -41,16 +43,20 @@ def test_while_a_model_loads_only_life_is_promised(bundles: Path) -> None:
         gate.wait()
         return open_bundle(path)
 
-    app = create_app(load)
-    health, live, *others = ask(
-        app,
-        ("GET", "/health", None),
-        ("GET", "/live", None),
-        ("GET", "/ready", None),
-        ("GET", "/openapi.json", None),
-        ("POST", "/predict", {"features": ODD_ROW}),
-        ("POST", "/predict/batch", {"instances": [ODD_ROW]}),
-    )
+    with app_of(load) as app:
+        health, live, *others = ask(
+            app,
+            ("GET", "/health", None),
+            ("GET", "/live", None),
+            ("GET", "/ready", None),
+            ("GET", "/openapi.json", None),
+            ("POST", "/predict", {"features": ODD_ROW}),
+            ("POST", "/predict/batch", {"instances": [ODD_ROW]}),
+        )
+        gate.set()
+        loaded(app)
+        predict = ("POST", "/predict", {"features": ODD_ROW})
+        [answer, metrics] = ask(app, predict, ("GET", "/metrics", None))
     assert (live.status_code, health.status_code) == (200, 503)
     assert health.json() == {
         "status": "loading",
@@ -62,27 +68,26 @@ def test_while_a_model_loads_only_life_is_promised(bundles: Path) -> None:
     for response in others:
         assert (response.status_code, response.json()["error"]["code"]) == (503, "SV001")
         assert response.headers["retry-after"] == "1"
-    gate.set()
-    loaded(app)
-    [answer, metrics] = ask(app, ("POST", "/predict", {"features": ODD_ROW}), ("GET", "/metrics", None))
     assert answer.status_code == 200
     assert 'ml_predictions_total{endpoint="/predict",status="error",version="none"} 1.0' in metrics.text
 
 
 def test_a_model_that_cannot_be_loaded_is_reported_and_nothing_is_answered() -> None:
-    told: list[BaseException] = []
     damage = BundleError("BN005", "/secret/path/model.onnx: differs", expected="sha256 00")
 
     def load() -> Bundle:
         raise damage
 
-    app = create_app(load, on_failure=told.append)
-    while not told:
-        time.sleep(0.005)
-    health, ready, answer = ask(
-        app, ("GET", "/health", None), ("GET", "/ready", None), ("POST", "/predict", {"features": ODD_ROW})
-    )
-    assert told == [damage]
+    with open_desk(Plan(bundle=load)) as desk:
+        while desk.lifecycle.failure is None:
+            time.sleep(0.005)
+        health, ready, answer = ask(
+            create_app(desk),
+            ("GET", "/health", None),
+            ("GET", "/ready", None),
+            ("POST", "/predict", {"features": ODD_ROW}),
+        )
+    assert desk.lifecycle.failure is damage
     assert (health.status_code, health.json()["status"], health.json()["model_loaded"]) == (
         503,
         "failed",
@@ -97,23 +102,23 @@ def test_a_model_that_cannot_be_loaded_is_reported_and_nothing_is_answered() -> 
 def test_an_app_that_nobody_listens_to_logs_its_failure(
     caplog: pytest.LogCaptureFixture, bundles: Path
 ) -> None:
-    app = create_app(lambda: open_bundle(bundles / "nowhere"))
-    give_up = time.monotonic() + START_SECONDS
-    while "BN001" not in caplog.text:
-        assert time.monotonic() < give_up, "nothing was logged"
-        time.sleep(0.005)
-    assert ask(app, ("GET", "/health", None))[0].json()["status"] == "failed"
+    with app_of(bundles / "nowhere") as app:
+        give_up = time.monotonic() + START_SECONDS
+        while "BN001" not in caplog.text:
+            assert time.monotonic() < give_up, "nothing was logged"
+            time.sleep(0.005)
+        assert ask(app, ("GET", "/health", None))[0].json()["status"] == "failed"
 
 
 def test_what_nobody_foresaw_shows_nothing_of_it(bundles: Path) -> None:
     path = classifier(bundles / "irises")
-    app = create_app(lambda: open_bundle(path))
 
     async def broken() -> None:
         raise RuntimeError("the password is 12345")
 
-    app.add_api_route("/broken", broken)
-    [response] = ask(loaded(app), ("GET", "/broken", None))
+    with loaded_app(path) as app:
+        app.add_api_route("/broken", broken)
+        [response] = ask(app, ("GET", "/broken", None))
     assert (response.status_code, response.json()["error"]["code"]) == (500, "SV005")
     assert "password" not in response.text
 

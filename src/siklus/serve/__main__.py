@@ -9,6 +9,7 @@ import msgspec
 
 from siklus.errors import SiklusError
 from siklus.project.sections import Serve
+from siklus.serve.plan import Plan
 from siklus.serve.run import serve_bundle
 
 
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     except msgspec.ValidationError as exc:
         parser.error(str(exc))
     try:
-        serve_bundle(given.bundle, settings=settings, version=given.version)
+        serve_bundle(Plan(serve=settings, bundle=given.bundle, version=given.version))
     except SiklusError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -74,9 +74,9 @@ class Endpoints:
 
     async def ready(self) -> Response:
         """Answers 200 once a prediction has been made here, and no longer when the server is to stop."""
+        self._desk.models.current()
         if self._desk.lifecycle.draining:
             raise ServeError("SV006", "the server is stopping", expected="another server, or this one later")
-        self._desk.models.current()
         return _json(Liveness(status="ready"))
 
     # The next two take milliseconds: as plain functions they run in a thread.

@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,10 +13,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from siklus.bundle.manifest import read_manifest
-from siklus.bundle.read import Bundle, open_bundle
+from siklus.bundle.read import Bundle
 from siklus.errors import ServeError
 from siklus.project.sections import Serve
 from siklus.serve.app import create_app
+from siklus.serve.desk import open_desk
+from siklus.serve.lifecycle import Lifecycle
+from siklus.serve.plan import Plan
 
 GRACE_SECONDS = 30  # for requests that are being answered when the server is told to stop
 KEEP_ALIVE_SECONDS = 65  # longer than the 60 that proxies keep theirs, so that the proxy closes first
@@ -30,37 +33,41 @@ def serve(bundle: Bundle | Path | str, *, host: str = "127.0.0.1", port: int = 8
     """
     settings = Serve(host=host, port=port)
     if isinstance(bundle, Bundle):
-        _run(lambda: bundle, settings)
+        _run(Plan(serve=settings, bundle=lambda: bundle))
     else:
-        serve_bundle(Path(bundle), settings=settings)
+        serve_bundle(Plan(serve=settings, bundle=Path(bundle)))
 
 
-def serve_bundle(path: Path, *, settings: Serve, version: str | None = None) -> None:
-    """Answer with the bundle at ``path`` until SIGTERM or Ctrl-C; ``version`` is its registered number.
+def serve_bundle(plan: Plan) -> None:
+    """Answer as planned until SIGTERM or Ctrl-C.
 
-    BundleError when it is damaged, ServeError SV003 when nothing can listen at the address.
+    BundleError when the bundle is damaged, ServeError SV003 when nothing can listen at the address.
     """
-    read_manifest(path)  # a wrong path is said before anything listens
-    _run(lambda: open_bundle(path, version=version), settings)
+    if isinstance(plan.bundle, Path):
+        read_manifest(plan.bundle)  # a wrong path is said before anything listens
+    _run(plan)
 
 
-def _run(load: Callable[[], Bundle], settings: Serve) -> None:
-    failures: list[BaseException] = []
+def _run(plan: Plan) -> None:
+    with listen(plan.serve) as listener, open_desk(plan) as desk:
+        server = _Server(_config(create_app(desk)), desk.lifecycle)
+        with _stopped_by_signals(server):
+            sys.stderr.write(
+                f"siklus: listening on {url_of(listener)}, described at {url_of(listener)}/docs\n"
+            )
+            _answer_until_stopped(server, listener)
+    if desk.lifecycle.failure is not None:
+        raise desk.lifecycle.failure
 
-    def give_up(failure: BaseException) -> None:
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, lifecycle: Lifecycle) -> None:
+        super().__init__(config)
+        self._lifecycle = lifecycle
+
+    async def on_tick(self, counter: int) -> bool:
         # A process that can never answer should end: then whatever started it sees that.
-        failures.append(failure)
-        server.should_exit = True
-
-    def build() -> FastAPI:
-        return create_app(load, settings=settings, on_failure=give_up)
-
-    server = uvicorn.Server(_config(build))
-    with listen(settings) as listener, _stopped_by_signals(server):
-        sys.stderr.write(f"siklus: listening on {url_of(listener)}, described at {url_of(listener)}/docs\n")
-        _answer_until_stopped(server, listener)
-    if failures:
-        raise failures[0]
+        return await super().on_tick(counter) or self._lifecycle.failure is not None
 
 
 def listen(settings: Serve) -> socket.socket:
@@ -84,10 +91,9 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(build: Callable[[], FastAPI]) -> uvicorn.Config:
+def _config(app: FastAPI) -> uvicorn.Config:
     return uvicorn.Config(
-        build,
-        factory=True,  # the app needs the server, to stop it
+        app,
         http="httptools",
         loop="uvloop",
         ws="none",

@@ -1,0 +1,25 @@
+"""The lifecycle: whether a worker takes requests for good, or is on its way out."""
+
+
+class Lifecycle:
+    """What the signals, threads and requests of one worker know of its end.
+
+    Plain attributes, because the hot path reads them at each request, and signal handlers set them.
+    ``draining``: from now on `/ready` says no, and every answer carries `Connection: close`.
+    ``replaced``: another worker has the same socket, so what still waits there need not be taken in.
+    ``failure``: why this worker can never answer, so that its process should end; None where it can.
+    """
+
+    def __init__(self) -> None:
+        self.draining = False
+        self.replaced = False
+        self.failure: BaseException | None = None
+
+    def drain(self, *, replaced: bool = False) -> None:
+        """Answer what is there and what is on its way, then end. May be called from anywhere, repeatedly."""
+        self.replaced = self.replaced or replaced
+        self.draining = True
+
+    def give_up(self, failure: BaseException) -> None:
+        """End, because nothing can ever be answered; the first failure is kept."""
+        self.failure = self.failure or failure

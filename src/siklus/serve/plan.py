@@ -1,0 +1,24 @@
+"""The plan: all that a server was started with. Every worker gets the same one, and nothing else."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from siklus.bundle.read import Bundle
+from siklus.project.sections import Records, Serve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Settings, what answers, and where the state is kept.
+
+    ``bundle``: the one that is pinned, as a sealed directory or as what opens it; None where the server
+    follows the traffic policy in ``state``. ``version``: the registered number of the pinned one.
+    ``state``: the state directory; None keeps nothing: no log, and counters that die with their worker.
+    """
+
+    serve: Serve = field(default_factory=Serve)
+    records: Records = field(default_factory=Records)
+    bundle: Path | Callable[[], Bundle] | None = None
+    version: str | None = None
+    state: Path | None = None
