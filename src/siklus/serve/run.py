@@ -10,16 +10,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
-from fastapi import FastAPI
 
 from siklus.bundle.manifest import read_manifest
 from siklus.bundle.read import Bundle
 from siklus.errors import ServeError
 from siklus.project.sections import Serve
 from siklus.serve.app import create_app
-from siklus.serve.desk import open_desk
+from siklus.serve.desk import Desk, open_desk
 from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.plan import Plan
+from siklus.serve.protocol import protocol_of
 
 GRACE_SECONDS = 30  # for requests that are being answered when the server is told to stop
 KEEP_ALIVE_SECONDS = 65  # longer than the 60 that proxies keep theirs, so that the proxy closes first
@@ -50,7 +50,7 @@ def serve_bundle(plan: Plan) -> None:
 
 def _run(plan: Plan) -> None:
     with listen(plan.serve) as listener, open_desk(plan) as desk:
-        server = _Server(_config(create_app(desk)), desk.lifecycle)
+        server = _Server(_config(desk), desk.lifecycle)
         with _stopped_by_signals(server):
             sys.stderr.write(
                 f"siklus: listening on {url_of(listener)}, described at {url_of(listener)}/docs\n"
@@ -91,10 +91,10 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _config(app: FastAPI) -> uvicorn.Config:
+def _config(desk: Desk) -> uvicorn.Config:
     return uvicorn.Config(
-        app,
-        http="httptools",
+        create_app(desk),
+        http=protocol_of(desk),  # type: ignore[arg-type]  # what makes one will do as well
         loop="uvloop",
         ws="none",
         lifespan="off",
