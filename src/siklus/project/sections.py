@@ -122,6 +122,7 @@ class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     directory: str = ".siklus"
     tracking_uri: str | None = None  # MLflow's; without one: SQLite in the directory
+    control: str | None = None  # likewise the database of traffic policies and decisions
 
 
 class SliceGate(Struct, frozen=True, kw_only=True):

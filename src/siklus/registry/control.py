@@ -1,0 +1,152 @@
+"""The control database: what people and programs decided. SQLite beside the project, or a server's by URL."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.schema import CreateTable
+
+from siklus.errors import FileError, RegistryError, SiklusError
+from siklus.extras import need
+from siklus.files import disk_errors
+from siklus.tracking.boundary import SQLITE_DISK_ERRORS, WRITABLE, shown
+
+SCHEMES = ("sqlite", "postgresql")
+BUSY_SECONDS = 10  # that a writer waits for another one; each of them needs milliseconds
+CONNECT_SECONDS = 8
+CREATION_LOCK = 0x51C1  # PostgreSQL's advisory lock under which tables are made: any number of our own
+
+METADATA = sa.MetaData()
+
+
+class Control:
+    """An open control database. Rows are read and written within `transaction`."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+        self._where = shown(engine.url.render_as_string(hide_password=True))
+
+    def __repr__(self) -> str:
+        return f"Control({self._where!r})"
+
+    @contextmanager
+    def transaction(self) -> Iterator[sa.Connection]:
+        """All statements of the block, or none. RegistryError RG010 when the database fails, FileError
+        FS001 when its disk does; an IntegrityError is the caller's to explain."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.IntegrityError:
+            raise
+        except sa.exc.SQLAlchemyError as exc:
+            raise self._translated(exc) from exc
+
+    def ensure(self, *tables: sa.Table) -> None:
+        """Make the tables that are not there yet; any number of processes may do so at once."""
+        with self.transaction() as connection:
+            if connection.dialect.name == "postgresql":
+                # CREATE TABLE IF NOT EXISTS alone fails there for one of two that come at the same moment.
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(CREATION_LOCK)))
+            for table in tables:
+                connection.execute(CreateTable(table, if_not_exists=True))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _translated(self, exc: sa.exc.SQLAlchemyError) -> SiklusError:
+        cause: Any = getattr(exc, "orig", None) or exc
+        told = f"control database {self._where}: {' '.join(str(cause).split())[:500]}"
+        if getattr(cause, "sqlite_errorname", "").startswith(SQLITE_DISK_ERRORS):
+            return FileError("FS001", told, expected=WRITABLE)
+        return RegistryError("RG010", told, expected="a database that answers")
+
+
+@contextmanager
+def open_control(url: str | None, *, file: Path) -> Iterator[Control]:
+    """The control database at ``url``, else at ``file`` (made when it is new); closed after the block.
+
+    RegistryError RG010 when it does not answer, RG013 when the URL is none of ours.
+    """
+    engine = _sqlite(file) if url is None else _by_url(url)
+    control = Control(engine)
+    try:
+        yield control
+    finally:
+        control.close()
+
+
+def control_uri(url: str | None, root: Path) -> str | None:
+    """The URL, with a relative SQLite path counted from ``root`` instead of the working directory."""
+    prefix = "sqlite:///"
+    if url is None or not url.startswith(prefix):
+        return url
+    return f"{prefix}{(root / url.removeprefix(prefix)).absolute()}"
+
+
+def _by_url(url: str) -> sa.Engine:
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as exc:
+        raise _foreign(url) from exc
+    kind = parsed.get_backend_name()
+    if kind not in SCHEMES:
+        raise _foreign(url)
+    if kind == "sqlite":
+        if not parsed.database or parsed.database == ":memory:":
+            raise _foreign(url)
+        return _sqlite(Path(parsed.database))
+    need("psycopg", extra="postgres")
+    return sa.create_engine(
+        parsed.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+        pool_size=1,
+        pool_pre_ping=True,
+    )
+
+
+def _sqlite(file: Path) -> sa.Engine:
+    if not file.exists():
+        _create(file)
+    return _sqlite_engine(file)
+
+
+def _sqlite_engine(file: Path) -> sa.Engine:
+    # Not by a URL's text: a path may hold any character.
+    url = sa.URL.create("sqlite", database=str(file))
+    return sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=1)
+
+
+def _create(file: Path) -> None:
+    """An empty database in WAL mode: made beside its place and linked there, so it is never seen half-made.
+
+    The mode is kept in the file; switching it on later would need the file for oneself.
+    """
+    with disk_errors(file):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+        os.close(handle)
+    draft = Path(name)
+    try:
+        engine = _sqlite_engine(draft)
+        with Control(engine).transaction() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        engine.dispose()
+        with disk_errors(file):
+            draft.chmod(0o644)
+            try:
+                file.hardlink_to(draft)
+            except FileExistsError:
+                return  # another process was quicker, and its database is as good
+    finally:
+        for leftover in (draft, Path(f"{draft}-wal"), Path(f"{draft}-shm")):
+            leftover.unlink(missing_ok=True)
+
+
+def _foreign(url: str) -> RegistryError:
+    return RegistryError(
+        "RG013", f"[state] control = {shown(url)!r}", expected="postgresql://… or sqlite:///…"
+    )

@@ -1,0 +1,85 @@
+"""Publishing: the bundles of a policy are brought here and verified, and only then the servers learn of it.
+
+`python -m siklus.registry.publish --project DIR` does so once, with the latest revision.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from siklus.bundle.manifest import read_manifest
+from siklus.bundle.read import cached
+from siklus.errors import RegistryError, SiklusError
+from siklus.project.file import OpenProject, open_project
+from siklus.project.paths import Paths
+from siklus.registry.control import control_uri, open_control
+from siklus.registry.policy import Allotment, PolicyArm, TrafficPolicy
+from siklus.registry.published import PUBLISHED, write_policy
+from siklus.registry.traffic import Traffic
+from siklus.registry.versions import Registry
+from siklus.tracking.mlflow import open_tracking
+
+
+def publish(policy: TrafficPolicy, paths: Paths, *, registry: Callable[[], Registry]) -> bool:
+    """Bring what the policy needs and write `<state>/run/traffic.json`; whether that was newer.
+
+    ``registry`` is asked only for bundles that are not here. Errors are those of `Registry.fetch`.
+    """
+    bring(policy.allotment, policy.model, paths.bundles, registry=registry)
+    return write_policy(policy, paths.run / PUBLISHED)
+
+
+def bring(allotment: Allotment, model: str, bundles: Path, *, registry: Callable[[], Registry]) -> None:
+    """Have every bundle of the allotment among ``bundles``, verified.
+
+    RegistryError RG004 when the registry has another bundle under that number, RG016 when the versions
+    do not answer the same kind of question.
+    """
+    missing = [arm for arm in allotment.everybody if cached(arm.digest, bundles) is None]
+    if missing:
+        asked = registry()
+        for arm in missing:
+            _fetch(arm, model, bundles, asked)
+    tasks = {arm.version: read_manifest(bundles / arm.digest).task for arm in allotment.everybody}
+    if len(set(tasks.values())) > 1:
+        told = ", ".join(f"version {version}: {task}" for version, task in tasks.items())
+        raise RegistryError("RG016", f"{model}: {told}", expected="one task, as callers read one answer")
+
+
+def _fetch(arm: PolicyArm, model: str, bundles: Path, registry: Registry) -> None:
+    version = registry.resolve(model, str(arm.version))
+    if version.digest != arm.digest:
+        what = f"{model} version {arm.version}: its bundle is another than the policy's"
+        raise RegistryError("RG004", what, expected=f"sha256 {arm.digest}")
+    registry.fetch(version, bundles)
+
+
+def publish_latest(project: OpenProject) -> TrafficPolicy | None:
+    """Publish the control database's latest revision; None when it has none."""
+    settings = project.settings
+    url = control_uri(settings.state.control, project.paths.root)
+    with open_control(url, file=project.paths.control_database) as control:
+        policy = Traffic(control, settings.project.name).current()
+    if policy is not None:
+        uri, paths = settings.state.tracking_uri, project.paths
+        publish(policy, paths, registry=lambda: Registry(open_tracking(uri, paths=paths)))
+    return policy
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Publish once: 0; 2 when that fails, with the reason on stderr."""
+    parser = argparse.ArgumentParser(prog="python -m siklus.registry.publish", description=__doc__)
+    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
+    given = parser.parse_args(arguments)
+    try:
+        publish_latest(open_project(given.project, environment=os.environ))
+    except SiklusError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
