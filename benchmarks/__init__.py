@@ -1,0 +1,1 @@
+"""What Siklus costs, measured beside what else one might run."""

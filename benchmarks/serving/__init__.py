@@ -1,0 +1,1 @@
+"""The same forest behind different servers, asked the same questions in turn."""

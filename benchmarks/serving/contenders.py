@@ -1,0 +1,171 @@
+"""Contenders: every server that is compared, by name, and how each is started."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from benchmarks.serving.case import Case
+from benchmarks.serving.dialects import (
+    CONSTANT,
+    CONSTANT_NAMED,
+    INFERENCE,
+    INVOCATIONS,
+    NAMED,
+    TUTORIAL,
+    Dialect,
+)
+
+ROOT = Path(__file__).parents[2]
+SERVERS = Path(__file__).parent / "servers"
+PEERS = Path(__file__).parent / "peers"
+SIKLUS = "siklus"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """``scratch``: a directory for what the server writes, new at each start."""
+
+    case: Case
+    port: int
+    scratch: Path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    arguments: list[str]
+    environment: Mapping[str, str]
+
+
+Starting: TypeAlias = Callable[[Start], Command]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """``named``: how it takes features by name, where it does. ``batches``: it answers /predict/batch."""
+
+    name: str
+    start: Starting
+    dialect: Dialect
+    named: Dialect | None = None
+    batches: bool = False
+
+
+def _ours(start: Start, *, watched: bool) -> Command:
+    arguments = [
+        sys.executable,
+        "-m",
+        "siklus.serve",
+        "--bundle",
+        str(start.case.bundle),
+        "--port",
+        str(start.port),
+    ]
+    return Command(arguments=arguments, environment=_inherited())
+
+
+def _app(start: Start, *, app: str, graph: bool) -> Command:
+    listen = ["--port", str(start.port), "--workers", "1", "--log-level", "warning"]
+    model = start.case.graph if graph else start.case.pickle
+    return Command(
+        arguments=[sys.executable, "-m", "uvicorn", f"benchmarks.serving.servers.{app}:app", *listen],
+        environment={**_inherited(), "MODEL": str(model)},
+    )
+
+
+def _constant(start: Start) -> Command:
+    module = "benchmarks.serving.servers.constant"
+    return Command(
+        arguments=[sys.executable, "-m", module, "--port", str(start.port)], environment=_inherited()
+    )
+
+
+def _peer(start: Start, *, name: str, python: Path, graph: bool) -> Command:
+    model = start.case.graph if graph else start.case.pickle
+    return Command(
+        arguments=[str(python), str(PEERS / name / "server.py"), str(start.port), str(model)],
+        environment=_foreign(python, start.scratch),
+    )
+
+
+def _inherited() -> dict[str, str]:
+    """Ours, so that a checkout serves itself, installed or not."""
+    paths = [str(ROOT), str(ROOT / "src"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths)), "OMP_NUM_THREADS": "1"}
+
+
+def _foreign(python: Path, scratch: Path) -> dict[str, str]:
+    """Another environment: nothing of ours but the way in which the forest is opened."""
+    kept = {name: value for name, value in os.environ.items() if name not in {"VIRTUAL_ENV", "PYTHONHOME"}}
+    return {
+        **kept,
+        "PATH": os.pathsep.join([str(python.parent), os.environ.get("PATH", os.defpath)]),
+        "PYTHONPATH": str(SERVERS),
+        "OMP_NUM_THREADS": "1",
+        "SCRATCH": str(scratch),
+    }
+
+
+OWN: Mapping[str, Contender] = {
+    contender.name: contender
+    for contender in (
+        Contender(
+            name=SIKLUS, start=partial(_ours, watched=True), dialect=TUTORIAL, named=NAMED, batches=True
+        ),
+        Contender(
+            name="baseline", start=partial(_app, app="baseline", graph=False), dialect=TUTORIAL, batches=True
+        ),
+        Contender(name="constant", start=_constant, dialect=CONSTANT, named=CONSTANT_NAMED),
+        Contender(
+            name="bare", start=partial(_ours, watched=False), dialect=TUTORIAL, named=NAMED, batches=True
+        ),
+        Contender(
+            name="fastapi-onnx",
+            start=partial(_app, app="fastapi_onnx", graph=True),
+            dialect=TUTORIAL,
+            batches=True,
+        ),
+    )
+}
+
+PEER_DIALECTS: Mapping[str, Dialect] = {
+    "bentoml": TUTORIAL,
+    "litserve": TUTORIAL,
+    "mlflow": INVOCATIONS,
+    "mlserver": INFERENCE,
+    "rayserve": TUTORIAL,
+}
+
+
+def environment_of(peer: str, cache: Path) -> Path:
+    """Where this peer's own environment is, or would be."""
+    return cache / "peers" / peer
+
+
+def installed_peers(cache: Path) -> list[str]:
+    return [peer for peer in PEER_DIALECTS if _mark(peer, cache).exists()]
+
+
+def mark_installed(peer: str, cache: Path) -> None:
+    """Say that its installation went through to the end."""
+    _mark(peer, cache).touch()
+
+
+def _mark(peer: str, cache: Path) -> Path:
+    return environment_of(peer, cache) / "installed"
+
+
+def peer_contenders(peer: str, cache: Path) -> list[Contender]:
+    """The peer with our graph, and with the scikit-learn model."""
+    python = environment_of(peer, cache) / "bin" / "python"
+    return [
+        Contender(
+            name=name,
+            start=partial(_peer, name=peer, python=python, graph=graph),
+            dialect=PEER_DIALECTS[peer],
+        )
+        for name, graph in ((peer, True), (f"{peer}-sklearn", False))
+    ]

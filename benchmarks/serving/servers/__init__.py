@@ -1,0 +1,1 @@
+"""The servers that need nothing beyond our own environment."""
