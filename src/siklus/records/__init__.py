@@ -1,1 +1,1 @@
-"""Records: what was answered, and the outcomes that came later. Written by servers, read by everything else."""
+"""Records: what was answered, and the outcomes that came later. Servers write them, all else reads."""

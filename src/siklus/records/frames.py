@@ -31,8 +31,9 @@ FRAME_BYTES = _FRAME.size + _CRC.size  # before its payload
 
 @dataclass(frozen=True)
 class Frame:
-    """One sound frame. ``end``: where the next one begins."""
+    """One sound frame; ``start`` and ``end`` are its place in the file."""
 
+    start: int
     sequence: int
     payload: bytes
     end: int
@@ -124,7 +125,7 @@ def _frame_at(content: bytes, mark: bytes, at: int, end: int) -> Frame | None:
     (crc,) = _CRC.unpack_from(content, at + _FRAME.size)
     if zlib.crc32(payload, zlib.crc32(content[at : at + _FRAME.size])) != crc:
         return None
-    return Frame(sequence, payload, body + length)
+    return Frame(at, sequence, payload, body + length)
 
 
 def _next_sound(content: bytes, mark: bytes, at: int, end: int) -> int:

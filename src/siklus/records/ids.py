@@ -11,6 +11,7 @@ import itertools
 import os
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 from siklus.errors import RecordsError
@@ -45,8 +46,8 @@ class IdIssuer:
         for drawn in itertools.islice(self._unique, count):
             # The count comes before the process, so that the ids of one process sort by their order.
             place, process = drawn & _PLACE, drawn >> PLACE_BITS & 0xFFFF
-            # By % and in one function, because both cost a third less than their usual forms.
-            head = "%s%03x-%x-%04x" % (early, place >> 14, 0x8000 | place & 0x3FFF, process)
+            # By % because an f-string takes a third longer, for every prediction.
+            head = "%s%03x-%x-%04x" % (early, place >> 14, 0x8000 | place & 0x3FFF, process)  # noqa: UP031
             keyed = copy()
             keyed.update(head.encode())
             issued.append(head + keyed.hexdigest())
@@ -112,7 +113,5 @@ def _make(path: Path) -> None:
 
 def _link_unless_there(draft: str, path: Path) -> None:
     # Not a rename: that would replace the key under which another process has issued ids by now.
-    try:
+    with suppress(FileExistsError):
         os.link(draft, path)
-    except FileExistsError:
-        pass
