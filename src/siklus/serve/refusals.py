@@ -15,7 +15,7 @@ MESSAGE_CHARACTERS = (
     500  # of a sentence: a contract of a thousand columns would list them all, problem by problem
 )
 SHOWN = 80  # characters of a path that was asked for
-RETRY_SECONDS = 1  # a model is loaded within about that
+RETRY_SECONDS = 1  # a model is loaded, and a queue answered, within about that
 
 # Where HTTP has a status of its own for what is otherwise a 400 or a 503.
 STATUSES: Mapping[str, int] = {
@@ -24,10 +24,13 @@ STATUSES: Mapping[str, int] = {
     "RQ009": 415,
     "RQ011": 404,
     "RQ012": 405,
+    "RQ014": 431,
+    "RQ015": 408,
     "RQ030": 404,
     "SV004": 500,
     "SV005": 500,
 }
+WORTH_A_RETRY = frozenset({"SV001", "SV006", "SV008"})
 
 
 def status_of(error: SiklusError) -> int:
@@ -46,7 +49,7 @@ def refuse(error: SiklusError, *, headers: Mapping[str, str] | None = None) -> R
             total=error.total if isinstance(error, RowsRefused) else 0,
         )
     )
-    extra = {"Retry-After": str(RETRY_SECONDS)} if error.code == "SV001" else {}
+    extra = {"Retry-After": str(RETRY_SECONDS)} if error.code in WORTH_A_RETRY else {}
     return Response(
         msgspec.json.encode(answer),
         status_code=status_of(error),
