@@ -1,0 +1,183 @@
+"""Outcomes: the true value that came later for a prediction id, once and for ever.
+
+One SQLite database in WAL mode for all workers: a list of outcomes is stored as a whole or not at all, the
+same outcome again changes nothing, and another one for the same id is refused.
+"""
+
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from siklus.errors import RecordsError
+from siklus.project.sections import Records
+from siklus.records.entries import json_text
+
+Known: TypeAlias = str | int | float | bool
+
+BUSY_SECONDS = 10.0  # for the other workers, which write one after the other
+SYNC_SECONDS = 0.05  # from a commit to the beginning of its sync
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS outcomes (
+    prediction_id TEXT PRIMARY KEY, outcome TEXT NOT NULL, observed_us INTEGER, received_us INTEGER NOT NULL
+) WITHOUT ROWID
+"""
+_BY_TIME = "CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (received_us)"
+
+
+class Outcome(Struct, frozen=True):
+    """``outcome``: a class or a number. ``observed_us``: when it came true, Unix time in µs."""
+
+    prediction_id: str
+    outcome: Known
+    observed_us: int | None = None
+
+
+class ConflictError(Exception):
+    """Ids that have another outcome already; nothing of the list was stored. ``places`` count from 0."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        super().__init__(f"conflicting outcomes at {list(places)}")
+        self.places = tuple(places)
+
+
+class Outcomes:
+    """Opened once in each process, and used from any thread."""
+
+    def __init__(self, path: Path, *, settings: Records) -> None:
+        """Nothing is opened before the first outcome comes, so that a broken disk does not keep a server."""
+        self._path = path
+        self._waits_for_sync = settings.durability == "synced"
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._disk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="outcomes-disk")
+        self._sync_is_due = threading.Event()
+
+    def put(self, outcomes: Sequence[Outcome], *, now_us: int) -> int:
+        """Store them all, and say how many were new. They survive a killed process when this comes back.
+
+        ConflictError when one differs from what is known; RecordsError RC003 when they cannot be stored.
+        With the durability `synced` they survive a power cut too; otherwise a tenth of a second later.
+        """
+        with self._lock, outcome_errors(self._path):
+            connection = self._opened()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                new = _store(connection, outcomes, now_us)
+                connection.execute("COMMIT")
+            except BaseException:
+                connection.rollback()
+                raise
+        if new and not self._waits_for_sync:
+            self._sync_soon()
+        return new
+
+    def forget(self, *, before_us: int) -> int:
+        """Take out what was received before this Unix time in µs; how many."""
+        with self._lock, outcome_errors(self._path):
+            found = self._opened().execute("DELETE FROM outcomes WHERE received_us < ?", (before_us,))
+            return found.rowcount
+
+    def close(self) -> None:
+        self._disk.shutdown()
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Threads take turns by our lock.
+            connection = sqlite3.connect(
+                self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute(f"PRAGMA synchronous = {'FULL' if self._waits_for_sync else 'NORMAL'}")
+            connection.execute(_TABLE)
+            connection.execute(_BY_TIME)
+            self._connection = connection
+        return self._connection
+
+    def _sync_soon(self) -> None:
+        if not self._sync_is_due.is_set():
+            self._sync_is_due.set()
+            self._disk.submit(self._sync)
+
+    def _sync(self) -> None:
+        time.sleep(SYNC_SECONDS)
+        self._sync_is_due.clear()
+        # Only the log beside the database: closing a descriptor of the database itself would let go of
+        # SQLite's locks on it. Without a log all is in the database already, and synced.
+        with suppress(OSError):
+            log = os.open(f"{self._path}-wal", os.O_RDONLY)
+            try:
+                os.fdatasync(log)
+            finally:
+                os.close(log)
+
+
+def read_outcomes(path: Path) -> Iterator[tuple[str, str, int | None, int]]:
+    """(prediction id, outcome as JSON, observed, received), times in Unix µs; none without a database."""
+    if not path.exists():
+        return
+    with outcome_errors(path):
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+        try:
+            yield from connection.execute(
+                "SELECT prediction_id, outcome, observed_us, received_us FROM outcomes"
+            )
+        finally:
+            connection.close()
+
+
+@contextmanager
+def outcome_errors(path: Path) -> Iterator[None]:
+    """Say what SQLite or the disk refuses as RC003."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as exc:
+        raise RecordsError(
+            "RC003", f"{path}: {exc}", expected="a local disk with room left, and a sound database"
+        ) from exc
+
+
+def _store(connection: sqlite3.Connection, outcomes: Sequence[Outcome], now_us: int) -> int:
+    known = _known(connection, [given.prediction_id for given in outcomes])
+    new: dict[str, tuple[str, str, int | None, int]] = {}
+    conflicts = []
+    for place, given in enumerate(outcomes):
+        text = json_text(_canonical(given.outcome)).decode()
+        before = known.get(given.prediction_id)
+        if before is None:
+            known[given.prediction_id] = text
+            new[given.prediction_id] = (given.prediction_id, text, given.observed_us, now_us)
+        elif before != text:
+            conflicts.append(place)
+    if conflicts:
+        raise ConflictError(conflicts)
+    connection.executemany("INSERT INTO outcomes VALUES (?, ?, ?, ?)", new.values())
+    return len(new)
+
+
+def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "SELECT prediction_id, outcome FROM outcomes "
+            "WHERE prediction_id IN (SELECT value FROM json_each(?))",
+            [json_text(ids).decode()],
+        ).fetchall()
+    )
+
+
+def _canonical(outcome: Known) -> Known:
+    """3.0 and 3 are one outcome."""
+    return int(outcome) if isinstance(outcome, float) and outcome.is_integer() else outcome
