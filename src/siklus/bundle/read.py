@@ -94,6 +94,17 @@ def cached(digest: str, bundles: Path) -> Path | None:
     return path if sha256(path / FILE_NAME) == digest else None
 
 
+def open_cached(digest: str, bundles: Path, *, version: str) -> Bundle:
+    """Verify and open the bundle of that digest. BundleError as `open_bundle`, BN005 for another bundle."""
+    path = bundles / digest
+    read_manifest(path)
+    if sha256(path / FILE_NAME) != digest:
+        raise BundleError(
+            "BN005", f"{path / FILE_NAME}: differs from what was sealed", expected=f"sha256 {digest}"
+        )
+    return open_bundle(path, version=version)
+
+
 def read_provenance(path: Path) -> Provenance:
     return _parse(path / "provenance.json", Provenance)
 

@@ -18,6 +18,11 @@ class Paths:
     def of(cls, root: Path, project: Project) -> "Paths":
         return cls(root=root, state=root / project.state.directory, contract=root / project.data.contract)
 
+    @classmethod
+    def at(cls, state: Path) -> "Paths":
+        """Those of a state directory that stands alone, as a server knows it."""
+        return cls(root=state.parent, state=state, contract=state.parent / "contract.json")
+
     @property
     def bundles(self) -> Path:
         """Verified bundles by digest: what the servers open."""

@@ -9,6 +9,7 @@ from functools import partial
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import ServeError, SiklusError
 from siklus.project.sections import Serve
+from siklus.serve.following import Follower
 from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.metrics import Metrics
 from siklus.serve.models import Models, start_loading
@@ -38,15 +39,29 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
     Comes at once: the model loads in a thread of its own. Whatever is opened here is closed in reverse.
     """
     metrics, lifecycle = Metrics(), Lifecycle()
-    models = start_loading(_opener(plan), prepare=metrics.watch)
-    models.when_failed(partial(_give_up, lifecycle, worker))
-    yield Desk(plan=plan, models=models, metrics=metrics, lifecycle=lifecycle)
+    with _models(plan, prepare=metrics.watch) as models:
+        if plan.bundle is not None:
+            models.when_failed(partial(_give_up, lifecycle, worker))
+        yield Desk(plan=plan, models=models, metrics=metrics, lifecycle=lifecycle)
 
 
-def _opener(plan: Plan) -> Callable[[], Bundle]:
-    if plan.bundle is None:
-        raise ServeError("SV007", "no bundle is named", expected="--bundle with a sealed directory")
-    return plan.bundle if callable(plan.bundle) else partial(open_bundle, plan.bundle, version=plan.version)
+@contextmanager
+def _models(plan: Plan, *, prepare: Callable[[Bundle], None]) -> Iterator[Models]:
+    """The pinned bundle, or the lineup that follows the traffic policy: that one may mend itself."""
+    if callable(plan.bundle):
+        yield start_loading(plan.bundle, prepare=prepare)
+    elif plan.bundle is not None:
+        yield start_loading(partial(open_bundle, plan.bundle, version=plan.version), prepare=prepare)
+    elif plan.state is not None:
+        follower = Follower(plan.state, prepare=prepare)
+        follower.start()
+        try:
+            yield follower.models
+        finally:
+            follower.close()
+    else:
+        wanted = "--bundle with a sealed directory, or --state with a published traffic policy"
+        raise ServeError("SV007", "nothing says what is to answer", expected=wanted)
 
 
 def _give_up(lifecycle: Lifecycle, worker: int, failure: BaseException) -> None:

@@ -7,12 +7,12 @@ from hashlib import blake2b
 from siklus.bundle.read import Bundle
 from siklus.contract.quick import QuickReader
 from siklus.errors import RequestError
+from siklus.registry.policy import CHAMPION
 from siklus.registry.sticky import Sticky
 
 INLINE_SECONDS = (
     0.002  # a row that costs less is scored on the event loop: a thread would cost about as much again
 )
-CHAMPION = "champion"  # the arm that answers whatever no other arm takes
 UNPUBLISHED = 0  # the revision of a lineup that comes from no traffic policy
 
 
@@ -61,6 +61,11 @@ class Lineup:
     def arms(self) -> tuple[Arm, ...]:
         """All that answer, the champion first."""
         return (self.champion, *self.challengers)
+
+    @property
+    def everybody(self) -> tuple[Arm, ...]:
+        """All that answer, and then the shadows."""
+        return (*self.arms, *self.shadows)
 
     @property
     def is_quick(self) -> bool:

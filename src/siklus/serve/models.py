@@ -4,26 +4,40 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 from siklus.bundle.read import Bundle
 from siklus.contract.examples import example_row
 from siklus.contract.quick import QuickReader
 from siklus.errors import ServeError, SiklusError
+from siklus.registry.policy import CHAMPION
 from siklus.serve.answers import State
-from siklus.serve.lineup import CHAMPION, Lineup, Served, alone
+from siklus.serve.lineup import Lineup, Served, alone
 from siklus.serve.scoring import score
 
 WARM_UP_RUNS = 3  # the first one allocates; the fastest of them is what a row costs
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pending:
+    """What is to answer and does not yet. ``code``: why it cannot; None while it is being loaded.
+
+    ``revision`` is None where even that could not be read.
+    """
+
+    revision: int | None
+    code: str | None = None
+
+
 class Models:
     """The lineup that answers, changed as a whole: who holds the former one finishes with it.
 
-    ``lineup`` is None until the first one is ready.
+    ``lineup`` is None until the first one is ready. ``pending`` is None when it is what should answer.
     """
 
     def __init__(self) -> None:
         self.lineup: Lineup | None = None
+        self.pending: Pending | None = None
         self._failure: BaseException | None = None
         self._listeners: list[Callable[[BaseException], None]] = []
         self._lock = threading.Lock()
