@@ -35,6 +35,11 @@ class Head:
     length: int
     headers: Mapping[bytes, bytes]
 
+    def text(self, name: str) -> str | None:
+        """The value of a header, as the app's framework reads it; None where it is absent."""
+        value = self.headers.get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
 
 class Heads:
     """The plain heads that were seen last."""

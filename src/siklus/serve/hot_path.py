@@ -99,7 +99,4 @@ def _head_assigns(lineup: Lineup) -> bool:
 
 
 def _key(lineup: Lineup, head: Head) -> str | None:
-    if lineup.sticky is None:
-        return None
-    found = head.headers.get(lineup.sticky.name.encode())
-    return None if found is None else found.decode("latin-1")
+    return None if lineup.sticky is None else head.text(lineup.sticky.name)

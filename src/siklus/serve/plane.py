@@ -4,6 +4,7 @@ It picks the version, scores without holding up the other requests, and afterwar
 what was answered.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from siklus.contract.columns import Contract
 from siklus.serve.after import after
 from siklus.serve.desk import Desk
 from siklus.serve.lineup import Lineup
+from siklus.serve.patience import too_busy, too_late
 from siklus.serve.scoring import Given, Scored, score
 
 INLINE_BODY_BYTES = (
@@ -31,6 +33,7 @@ class Call:
     ``endpoint``: one of `metrics.ENDPOINTS`. ``key``: what assigns the request to an arm of the traffic
     policy, None where the request carries none. ``size``: of the body, in bytes. ``started``: when the body
     was there, by `time.perf_counter`. ``version``: the one that has to answer, where the client names it.
+    ``patience``: seconds that the client waits for a free thread.
     """
 
     endpoint: str
@@ -38,6 +41,7 @@ class Call:
     started: float
     key: str | None = None
     version: str | None = None
+    patience: float = math.inf
     inline: bool = False  # a single row: fast enough for the event loop itself
 
 
@@ -52,16 +56,30 @@ class DataPlane:
         """Read the rows by the contract of the version that answers, and score all or none.
 
         ``read`` may run in a thread. Errors are its own and those of `scoring.score`; ServeError SV001 or
-        SV002 without a model. Whatever is raised is counted too.
+        SV002 without a model, SV020 or SV022 where too many wait. Whatever is raised is counted too.
         """
         lineup = self._desk.models.current()
         work = partial(_read_and_score, lineup, read, call)
         if call.inline and lineup.is_quick and call.size <= INLINE_BODY_BYTES:
             scored = work()
         else:
-            scored = await anyio.to_thread.run_sync(work, limiter=self._threads)
+            scored = await self._in_a_thread(work, patience=call.patience)
         after(self._desk, scored, endpoint=call.endpoint, seconds=[time.perf_counter() - call.started])
         return scored
+
+    async def _in_a_thread(self, work: Callable[[], Scored], *, patience: float) -> Scored:
+        most = self._desk.settings.max_waiting
+        if self._threads.statistics().tasks_waiting >= most:
+            raise too_busy(most)
+        try:
+            with anyio.fail_after(patience):
+                await self._threads.acquire()
+        except TimeoutError as exc:
+            raise too_late() from exc
+        try:
+            return await anyio.to_thread.run_sync(work)
+        finally:
+            self._threads.release()
 
 
 def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Call) -> Scored:

@@ -81,7 +81,7 @@ class Connection(HttpToolsProtocol):
         if len(self.connections) > most:
             self._refuse(
                 ServeError(
-                    "SV008", f"{most} connections are open already", expected="another moment, or worker"
+                    "SV021", f"{most} connections are open already", expected="another moment, or worker"
                 )
             )
 

@@ -7,6 +7,7 @@ from fastapi import Request
 
 from siklus.project.sections import Serve
 from siklus.serve.bodies import read_body
+from siklus.serve.patience import HEADER, patience_of
 from siklus.serve.plane import Call
 
 
@@ -19,13 +20,19 @@ async def received(
     inline: bool = False,
     version: str | None = None,
 ) -> tuple[bytes, Call]:
-    """The whole body, and its call. RequestError as `bodies.read_body`, which explains ``also``.
+    """The whole body, and its call. RequestError as `bodies.read_body`, which explains ``also``, or RQ017.
 
     ``inline`` and ``version`` are those of `plane.Call`.
     """
+    patience = patience_of(request.headers.get(HEADER))
     body = await read_body(request, max_bytes=settings.max_body_bytes, also=also)
     call = Call(
-        endpoint=endpoint, size=len(body), started=time.perf_counter(), inline=inline, version=version
+        endpoint=endpoint,
+        size=len(body),
+        started=time.perf_counter(),
+        version=version,
+        patience=patience,
+        inline=inline,
     )
     return body, call
 

@@ -29,8 +29,9 @@ STATUSES: Mapping[str, int] = {
     "RQ030": 404,
     "SV004": 500,
     "SV005": 500,
+    "SV022": 504,
 }
-WORTH_A_RETRY = frozenset({"SV001", "SV006", "SV008"})
+WORTH_A_RETRY = frozenset({"SV001", "SV020", "SV021", "SV022"})
 
 
 def status_of(error: SiklusError) -> int:

@@ -1,19 +1,27 @@
 """The slow lane: a slow model runs in a thread, and what arrives meanwhile runs together after it."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from siklus.errors import ServeError
+from siklus.errors import RequestError
 from siklus.serve.asks import Ask, leave_to_app
 from siklus.serve.lineup import Arm
+from siklus.serve.patience import HEADER, patience_of, too_busy, too_late
 from siklus.serve.scoring import Scored, score_quick
 
 ROWS_AT_ONCE = 256  # so that nobody waits for everybody who is before him
 
 Reply: TypeAlias = Callable[[Sequence[Ask], Scored], None]
+
+
+class _Queued(NamedTuple):
+    arm: Arm
+    ask: Ask
+    until: float  # by `time.perf_counter`
 
 
 class SlowLane:
@@ -23,7 +31,7 @@ class SlowLane:
         self._loop = loop
         self._max_waiting = max_waiting
         self._reply = reply
-        self._waiting: deque[tuple[Arm, Ask]] = deque()
+        self._waiting: deque[_Queued] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
         self._busy = False
 
@@ -32,8 +40,13 @@ class SlowLane:
         for ask in asks:
             if len(self._waiting) >= self._max_waiting:
                 ask.caller.refuse(too_busy(self._max_waiting))
+                continue
+            try:
+                until = ask.started + patience_of(ask.head.text(HEADER))
+            except RequestError as error:
+                ask.caller.refuse(error)
             else:
-                self._waiting.append((arm, ask))
+                self._waiting.append(_Queued(arm, ask, until))
         if not self._busy:
             self._run_next()
 
@@ -53,13 +66,17 @@ class SlowLane:
         """The longest waiting, and those behind them who want the same arm."""
         asks: list[Ask] = []
         wanted: Arm | None = None
+        now = time.perf_counter()
         while self._waiting and len(asks) < ROWS_AT_ONCE:
-            arm, ask = self._waiting[0]
-            if wanted is not None and arm is not wanted:
+            first = self._waiting[0]
+            if wanted is not None and first.arm is not wanted:
                 break
-            wanted = arm
-            asks.append(ask)
             self._waiting.popleft()
+            if first.until < now:
+                first.ask.caller.refuse(too_late())
+            else:
+                wanted = first.arm
+                asks.append(first.ask)
         return wanted, asks
 
     def _finish(self, asks: Sequence[Ask], done: Future[Scored]) -> None:
@@ -69,11 +86,3 @@ class SlowLane:
         else:
             leave_to_app(asks)  # it meets the error again, and logs it
         self._run_next()
-
-
-def too_busy(most: int) -> ServeError:
-    return ServeError(
-        "SV006",
-        f"{most} requests wait for a model already",
-        expected="the same request again, a little later",
-    )
