@@ -77,10 +77,16 @@ def _app(start: Start, *, app: str, graph: bool) -> Command:
 
 
 def _constant(start: Start) -> Command:
-    module = "benchmarks.serving.servers.constant"
-    return Command(
-        arguments=[sys.executable, "-m", module, "--port", str(start.port)], environment=_inherited()
-    )
+    return _module("constant", "--port", str(start.port), "--bundle", str(start.case.bundle))
+
+
+def _wire(start: Start) -> Command:
+    return _module("wire", "--port", str(start.port))
+
+
+def _module(name: str, *options: str) -> Command:
+    module = f"benchmarks.serving.servers.{name}"
+    return Command(arguments=[sys.executable, "-m", module, *options], environment=_inherited())
 
 
 def _peer(start: Start, *, name: str, python: Path, graph: bool) -> Command:
@@ -119,6 +125,7 @@ OWN: Mapping[str, Contender] = {
             name="baseline", start=partial(_app, app="baseline", graph=False), dialect=TUTORIAL, batches=True
         ),
         Contender(name="constant", start=_constant, dialect=CONSTANT, named=CONSTANT_NAMED),
+        Contender(name="wire", start=_wire, dialect=CONSTANT, named=CONSTANT_NAMED),
         Contender(
             name="bare", start=partial(_ours, watched=False), dialect=TUTORIAL, named=NAMED, batches=True
         ),
