@@ -72,7 +72,7 @@ def rows_of_columns(value: Document, contract: Contract, *, where: str, max_rows
 
 
 def named_rows(names: Sequence[str], rows: Sequence[Sequence[object]], contract: Contract) -> list[object]:
-    """Rows with their cells in the order of ``names``: by place where those are the contract's, else by name."""
+    """Rows with cells in the order of ``names``: by place where those are the contract's, else by name."""
     if len(names) > 1 and sorted(names) == sorted(contract.names):
         in_order = itemgetter(*(names.index(name) for name in contract.names))
         return [list(in_order(row)) for row in rows]
