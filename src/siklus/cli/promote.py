@@ -6,7 +6,9 @@ import typer
 
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
+from siklus.cli.policies import arm_of, current_policy, decide
 from siklus.cli.registered import registry_of
+from siklus.registry.policy import everything_to
 
 app = command_app()
 
@@ -20,13 +22,20 @@ def promote(
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
-    """Give a version a stage. What was in production before is archived."""
+    """Give a version a stage. Whatever was in production is archived, and the new one gets all requests."""
     project_file = opened(project)
     registry = registry_of(project_file)
     name = project_file.settings.project.name
     # The bundle is fetched and verified first: a stage is never given to what could not be served.
     registry.fetch(registry.resolve(name, which), project_file.paths.bundles)
-    version = registry.promote(name, which, None if stage == "none" else stage)
+    if stage != "production":
+        version = registry.promote(name, which, None if stage == "none" else stage)
+    else:
+        # Asked beforehand: no stage moves when the policy cannot.
+        seen = current_policy(project_file)
+        version = registry.promote(name, which, stage)
+        allotment = everything_to(arm_of(version), after=None if seen is None else seen.allotment)
+        decide(project_file, allotment, seen=seen, reason=f"siklus promote {which}")
     if as_json:
         print_json(version)
     else:

@@ -1,0 +1,86 @@
+"""A project's traffic policy, from the command line's side: what is decided is brought here and published."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from siklus.cli.registered import registry_of
+from siklus.errors import RegistryError
+from siklus.project.file import OpenProject
+from siklus.registry.control import control_uri, open_control
+from siklus.registry.policy import CHAMPION, Allotment, PolicyArm, TrafficPolicy
+from siklus.registry.publish import bring, publish
+from siklus.registry.published import LAST_GOOD, PUBLISHED, found_policy
+from siklus.registry.traffic import NOTHING, Traffic
+from siklus.registry.versions import Version
+
+
+@contextmanager
+def open_traffic(project: OpenProject) -> Iterator[Traffic]:
+    """The project's policies; RegistryError RG010 when their database does not answer."""
+    url = control_uri(project.settings.state.control, project.paths.root)
+    with open_control(url, file=project.paths.control_database) as control:
+        yield Traffic(control, project.settings.project.name)
+
+
+def has_control(project: OpenProject) -> bool:
+    """Whether there is a control database to ask: a question makes none."""
+    return project.settings.state.control is not None or project.paths.control_database.is_file()
+
+
+def current_policy(project: OpenProject) -> TrafficPolicy | None:
+    """What was decided last; None when nothing was."""
+    if not has_control(project):
+        return None
+    with open_traffic(project) as traffic:
+        return traffic.current()
+
+
+def published_policy(project: OpenProject) -> TrafficPolicy | None:
+    """What the servers here go by, whether or not anybody can be asked."""
+    run = project.paths.run
+    return found_policy(run / PUBLISHED) or found_policy(run / LAST_GOOD)
+
+
+def arm_of(version: Version, *, name: str = CHAMPION, share: float = 1.0) -> PolicyArm:
+    """The registered version as an arm; RegistryError RG005 for one without a digest."""
+    if version.digest is None:
+        where = f"{version.name} version {version.number} has no digest"
+        raise RegistryError("RG005", where, expected="a version that Siklus registered")
+    return PolicyArm(name=name, version=version.number, share=share, digest=version.digest)
+
+
+def decide(
+    project: OpenProject, allotment: Allotment, *, seen: TrafficPolicy | None, reason: str
+) -> TrafficPolicy:
+    """Make this the next revision after the one ``seen``, and publish it; the same allotment is none.
+
+    Its bundles are brought here first, so nothing is decided that could not be served. Errors are those of
+    `publish.bring` and `Traffic.append`.
+    """
+    policy = seen if seen is not None and seen.allotment == allotment else None
+    if policy is None:
+        bring(
+            allotment,
+            project.settings.project.name,
+            project.paths.bundles,
+            registry=lambda: registry_of(project),
+        )
+        published = published_policy(project)
+        with open_traffic(project) as traffic:
+            policy = traffic.append(
+                allotment,
+                follows=NOTHING if seen is None else seen.revision,
+                by=_author(),
+                now=datetime.now(UTC),
+                reason=reason,
+                published=NOTHING if published is None else published.revision,
+            )
+    publish(policy, project.paths, registry=lambda: registry_of(project))
+    return policy
+
+
+def _author() -> str:
+    # A container's user often has no name.
+    return os.environ.get("LOGNAME") or os.environ.get("USER") or f"user {os.getuid()}"
