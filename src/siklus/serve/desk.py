@@ -2,13 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import ServeError, SiklusError
 from siklus.project.sections import Serve
+from siklus.records.opening import OpenRecords, open_records
+from siklus.serve.counters import Counters
 from siklus.serve.following import Follower
 from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.metrics import Metrics
@@ -26,6 +28,7 @@ class Desk:
     models: Models
     metrics: Metrics
     lifecycle: Lifecycle
+    records: OpenRecords
 
     @property
     def settings(self) -> Serve:
@@ -38,11 +41,22 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
 
     Comes at once: the model loads in a thread of its own. Whatever is opened here is closed in reverse.
     """
-    metrics, lifecycle = Metrics(), Lifecycle()
-    with _models(plan, prepare=metrics.watch) as models:
+    counters = Counters(plan.counters, worker=worker)
+    metrics, lifecycle = Metrics(counters), Lifecycle()
+    with (
+        closing(counters),
+        open_records(plan.state, plan.records, worker, key=plan.key) as records,
+        _models(plan, prepare=partial(_introduce, metrics, records)) as models,
+    ):
         if plan.bundle is not None:
             models.when_failed(partial(_give_up, lifecycle, worker))
-        yield Desk(plan=plan, models=models, metrics=metrics, lifecycle=lifecycle)
+        yield Desk(plan=plan, models=models, metrics=metrics, lifecycle=lifecycle, records=records)
+
+
+def _introduce(metrics: Metrics, records: OpenRecords, bundle: Bundle) -> None:
+    """Whatever must know a version before it answers."""
+    metrics.watch(bundle)
+    records.describe(bundle.version, bundle.contract)
 
 
 @contextmanager

@@ -82,7 +82,8 @@ class Endpoints:
     # The next two take milliseconds: as plain functions they run in a thread.
     def metrics(self, request: Request) -> Response:
         """Predictions, latency, what was predicted, unseen categories, CPU and memory."""
-        content, kind = self._desk.metrics.page(accept=request.headers.get("accept", ""))
+        accept, lineup = request.headers.get("accept", ""), self._desk.models.lineup
+        content, kind = self._desk.metrics.page(accept=accept, lineup=lineup)
         return Response(content, media_type=kind)
 
     def openapi(self, request: Request) -> Response:

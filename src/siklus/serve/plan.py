@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from siklus.bundle.read import Bundle
 from siklus.project.sections import Records, Serve
+from siklus.records.ids import random_key
+
+if TYPE_CHECKING:
+    from siklus.bundle.read import Bundle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,11 +18,15 @@ class Plan:
 
     ``bundle``: the one that is pinned, as a sealed directory or as what opens it; None where the server
     follows the traffic policy in ``state``. ``version``: the registered number of the pinned one.
-    ``state``: the state directory; None keeps nothing: no log, and counters that die with their worker.
+    ``state``: the state directory; None keeps nothing: no log, and counters that end with the server.
+    ``key``: signs prediction ids where no state directory has a key; all workers share it.
+    ``counters``: where its workers count together (`shelf.shared_counters`); None: each in its own memory.
     """
 
     serve: Serve = field(default_factory=Serve)
     records: Records = field(default_factory=Records)
-    bundle: Path | Callable[[], Bundle] | None = None
+    bundle: "Path | Callable[[], Bundle] | None" = None
     version: str | None = None
     state: Path | None = None
+    key: bytes = field(default_factory=random_key, repr=False)
+    counters: Path | None = None
