@@ -28,7 +28,7 @@ help:
 	@echo "make test      make check, then every test that is not slow"
 	@echo "make check     ruff, mypy --strict, the architecture tests"
 	@echo "make nightly   every test, the slow ones and PyTorch's too"
-	@echo "make bench     the benchmarks"
+	@echo "make bench     the serving path beside other servers (ARGS=--quick for less)"
 	@echo "make format    let ruff mend what it can"
 	@echo "make lock      resolve the dependencies anew (the newest that go together)"
 	@echo "make setup     only the environment; make clean removes it"
@@ -62,10 +62,9 @@ nightly: lint
 	$(PYTHON_IN_VENV) -m pip install --quiet "$(TORCH)" --editable ".[torch]"
 	$(PYTEST) -n 2 --hypothesis-profile=nightly $(ARGS)
 
+# Ratios of medians, in turn, on this machine; benchmarks/README.md tells what is compared, and how peers are installed.
 bench: $(READY)
-	@found=no; for file in benchmarks/bench_*.py; do \
-		test -f "$$file" || continue; found=yes; $(PYTHON_IN_VENV) "$$file" || exit 1; \
-	done; test $$found = yes || echo "There are no benchmarks yet: this runs benchmarks/bench_*.py once there are."
+	@$(PYTHON_IN_VENV) -m benchmarks.serving $(ARGS)
 
 format: $(READY)
 	$(PYTHON_IN_VENV) -m ruff check --fix .

@@ -32,6 +32,7 @@ from benchmarks.serving.load import LOADS, available
 from benchmarks.serving.report import Report, tables, this_machine
 from benchmarks.serving.rounds import Plan, Session, measure
 
+OWN_SESSION = "own"
 QUICK_CONTENDERS = (SIKLUS, "baseline", "constant")
 QUICK_SECONDS = 34.0  # until no round is begun any more; starting and ending the servers needs the rest of 50
 CONNECTIONS = (1, 16, 64)
@@ -69,7 +70,7 @@ def run(given: argparse.Namespace, cache: Path, *, deadline: float | None) -> Re
     for number, session in enumerate(sessions):
         names = ", ".join(contender.name for contender in session.contenders)
         sys.stderr.write(f"session {number + 1} of {len(sessions)}: {names}\n")
-        plan = _plan(given, case, full=number == 0 and not given.quick, deadline=deadline)
+        plan = _plan(given, case, full=session.name == OWN_SESSION and not given.quick, deadline=deadline)
         with tempfile.TemporaryDirectory(prefix="siklus-benchmark-") as scratch:
             seen = measure(session, plan, case=case, scratch=Path(scratch))
         rounds += seen.rounds
@@ -114,7 +115,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--load", choices=LOADS, default=available(), help="what asks (%(default)s)")
     parser.add_argument(
-        "--peers", nargs="*", choices=PEER_DIALECTS, help="only these (all that are installed)"
+        "--sessions",
+        nargs="+",
+        choices=[OWN_SESSION, *PEER_DIALECTS],
+        metavar="SESSION",
+        help=f"only these: {OWN_SESSION}, or a peer's name (all that are installed)",
     )
     parser.add_argument("--cache", type=Path, help="where the model and the peers are kept")
     parser.add_argument(
@@ -126,11 +131,15 @@ def _parser() -> argparse.ArgumentParser:
 def _sessions(given: argparse.Namespace, cache: Path) -> list[Session]:
     """Ours beside what needs nothing further, then beside each peer: idle peers are not always idle."""
     if given.quick:
-        return [Session(name="own", contenders=[OWN[name] for name in QUICK_CONTENDERS])]
-    peers = installed_peers(cache) if given.peers is None else given.peers
+        return [Session(name=OWN_SESSION, contenders=[OWN[name] for name in QUICK_CONTENDERS])]
     return [
-        Session(name="own", contenders=list(OWN.values())),
-        *(Session(name=peer, contenders=[OWN[SIKLUS], *peer_contenders(peer, cache)]) for peer in peers),
+        Session(
+            name=name,
+            contenders=list(OWN.values())
+            if name == OWN_SESSION
+            else [OWN[SIKLUS], *peer_contenders(name, cache)],
+        )
+        for name in given.sessions or [OWN_SESSION, *installed_peers(cache)]
     ]
 
 
