@@ -33,10 +33,8 @@ class IdIssuer:
     def __init__(self, key: bytes) -> None:
         # blake2s, because one of its blocks holds all that is hashed: half of what blake2b takes.
         self._keyed = hashlib.blake2s(key=subkey(key, "ids"), digest_size=_TAG_BYTES)
-        self._draw()
-        # Two children of one process would otherwise count on from the same place.
-        forked = weakref.WeakMethod(self._draw)
-        os.register_at_fork(after_in_child=lambda: (draw := forked()) and draw())
+        self.draw()
+        _ISSUERS.add(self)
 
     def issue(self, count: int, *, now_ms: int) -> list[str]:
         """``count`` new ids, ascending; ``now_ms`` is Unix time in milliseconds. From any thread."""
@@ -61,8 +59,19 @@ class IdIssuer:
         keyed.update(prediction_id[:_HEAD].encode())
         return hmac.compare_digest(keyed.hexdigest(), prediction_id[_HEAD:])
 
-    def _draw(self) -> None:
+    def draw(self) -> None:
+        """Go on as another process would."""
         self._unique = itertools.count(int.from_bytes(os.urandom(8)) >> 64 - UNIQUE_BITS)
+
+
+def _draw_anew() -> None:
+    for issuer in _ISSUERS:
+        issuer.draw()
+
+
+# Two children of one process would otherwise count on from the same place.
+_ISSUERS: weakref.WeakSet[IdIssuer] = weakref.WeakSet()
+os.register_at_fork(after_in_child=_draw_anew)
 
 
 def issued_ms(prediction_id: str) -> int:

@@ -16,6 +16,7 @@ from siklus.serve.desk import Desk
 from siklus.serve.heads import Head
 from siklus.serve.lineup import Arm, Lineup
 from siklus.serve.payload import answer_body
+from siklus.serve.recording import Received
 from siklus.serve.scoring import Scored, score_quick
 from siklus.serve.slow_lane import SlowLane
 
@@ -29,7 +30,9 @@ class HotPath:
         self._desk = desk
         self._loop = loop
         self._waiting: list[Ask] = []
-        self._slow = SlowLane(loop, max_waiting=desk.settings.max_waiting, reply=self._reply)
+        self._slow = SlowLane(
+            loop, max_waiting=desk.settings.max_waiting, ids=desk.records.ids, reply=self._reply
+        )
 
     def ask(self, caller: Caller, head: Head, body: bytes) -> None:
         """Have this answered in the next turn of the loop, with all else that this turn reads."""
@@ -79,7 +82,7 @@ class HotPath:
             self._slow.take(arm, asks)
             return
         try:
-            scored = score_quick(arm.served.bundle, rows, arm=arm.name)
+            scored = score_quick(arm.served.bundle, rows, arm=arm.name, ids=self._desk.records.ids)
         except Exception:  # noqa: BLE001 - whatever the model raises, the app meets it again and logs it
             leave_to_app(asks)
             return
@@ -90,7 +93,8 @@ class HotPath:
         seconds = [now - ask.started for ask in asks]
         for i, ask in enumerate(asks):
             ask.caller.answer(answer_body(scored, i, seconds=seconds[i]))
-        after(self._desk, scored, endpoint=ENDPOINT, seconds=seconds)
+        received = Received(bodies=[ask.body for ask in asks])
+        after(self._desk, scored, received, endpoint=ENDPOINT, seconds=seconds)
 
 
 def _head_assigns(lineup: Lineup) -> bool:

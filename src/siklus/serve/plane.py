@@ -9,21 +9,26 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeAlias
 
 import anyio
 import anyio.to_thread
 
 from siklus.contract.columns import Contract
+from siklus.records.ids import IdIssuer
 from siklus.serve.after import after
 from siklus.serve.desk import Desk
 from siklus.serve.lineup import Lineup
 from siklus.serve.patience import too_busy, too_late
+from siklus.serve.recording import Received
 from siklus.serve.scoring import Given, Scored, score
 
 INLINE_BODY_BYTES = (
     64_000  # a larger body costs more than a millisecond to read as JSON, so a thread reads it
 )
 SCORING_THREADS = 4  # at once; beyond the cores another one only adds memory
+
+Answer: TypeAlias = tuple[Scored, Given]  # the answered rows, and as what they came
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +64,17 @@ class DataPlane:
         SV002 without a model, SV020 or SV022 where too many wait. Whatever is raised is counted too.
         """
         lineup = self._desk.models.current()
-        work = partial(_read_and_score, lineup, read, call)
+        work = partial(_read_and_score, lineup, read, call, self._desk.records.ids)
         if call.inline and lineup.is_quick and call.size <= INLINE_BODY_BYTES:
-            scored = work()
+            scored, given = work()
         else:
-            scored = await self._in_a_thread(work, patience=call.patience)
-        after(self._desk, scored, endpoint=call.endpoint, seconds=[time.perf_counter() - call.started])
+            scored, given = await self._in_a_thread(work, patience=call.patience)
+        received = Received(rows=given, size=call.size)
+        seconds = [time.perf_counter() - call.started]
+        after(self._desk, scored, received, endpoint=call.endpoint, seconds=seconds)
         return scored
 
-    async def _in_a_thread(self, work: Callable[[], Scored], *, patience: float) -> Scored:
+    async def _in_a_thread(self, work: Callable[[], Answer], *, patience: float) -> Answer:
         most = self._desk.settings.max_waiting
         if self._threads.statistics().tasks_waiting >= most:
             raise too_busy(most)
@@ -82,7 +89,8 @@ class DataPlane:
             self._threads.release()
 
 
-def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Call) -> Scored:
+def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Call, ids: IdIssuer) -> Answer:
     arm = lineup.pick(call.key) if call.version is None else lineup.arm_of(call.version)
     bundle = arm.served.bundle
-    return score(bundle, read(bundle.contract), arm=arm.name)
+    given = read(bundle.contract)
+    return score(bundle, given, arm=arm.name, ids=ids), given

@@ -14,7 +14,7 @@ from siklus.contract.columns import Label
 from siklus.contract.decode import Rows, decode_records, decode_table
 from siklus.contract.quick import QuickRows
 from siklus.errors import RequestError, ServeError
-from siklus.serve.prediction_ids import prediction_ids
+from siklus.records.ids import IdIssuer
 from siklus.table import Table
 
 Given: TypeAlias = Sequence[object] | Table  # JSON instances, or named columns
@@ -56,7 +56,7 @@ class Scored:
         return [dict(zip(names, row, strict=True)) for row in self.predictions.raw.tolist()]
 
 
-def score(bundle: Bundle, given: Given, *, arm: str) -> Scored:
+def score(bundle: Bundle, given: Given, *, arm: str, ids: IdIssuer) -> Scored:
     """Decode and score, all rows or none. ``given``: JSON instances, or named columns.
 
     RowsRefused when a row breaks the contract; ServeError SV004 when the model's own answer is no number.
@@ -69,7 +69,8 @@ def score(bundle: Bundle, given: Given, *, arm: str) -> Scored:
         rows = decoded.accepted()
     except RecursionError as exc:
         raise RequestError("RQ001", "lists nested too deeply", expected="rows of plain values") from exc
-    return score_rows(bundle, rows, arm=arm, unseen=decoded.unseen, out_of_range=decoded.out_of_range)
+    unseen, outside = decoded.unseen, decoded.out_of_range
+    return score_rows(bundle, rows, arm=arm, ids=ids, unseen=unseen, out_of_range=outside)
 
 
 def score_rows(
@@ -77,6 +78,7 @@ def score_rows(
     rows: Rows,
     *,
     arm: str,
+    ids: IdIssuer,
     unseen: Mapping[str, int],
     out_of_range: Mapping[str, int],
 ) -> Scored:
@@ -92,18 +94,19 @@ def score_rows(
         rows=rows,
         predictions=predictions,
         labels=bundle.labels(predictions),
-        ids=prediction_ids(len(rows), now_ms=time.time_ns() // 1_000_000),
+        ids=ids.issue(len(rows), now_ms=time.time_ns() // 1_000_000),
         unseen=unseen,
         out_of_range=out_of_range,
     )
 
 
-def score_quick(bundle: Bundle, rows: QuickRows, *, arm: str) -> Scored:
+def score_quick(bundle: Bundle, rows: QuickRows, *, arm: str, ids: IdIssuer) -> Scored:
     """Score rows that were read the quick way."""
     return score_rows(
         bundle,
         Rows(rows.matrix, {}, {}),
         arm=arm,
+        ids=ids,
         unseen=rows.unseen,
         out_of_range=rows.out_of_range,
     )

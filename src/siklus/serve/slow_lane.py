@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias
 
 from siklus.errors import RequestError
+from siklus.records.ids import IdIssuer
 from siklus.serve.asks import Ask, leave_to_app
 from siklus.serve.lineup import Arm
 from siklus.serve.patience import HEADER, patience_of, too_busy, too_late
@@ -27,9 +28,12 @@ class _Queued(NamedTuple):
 class SlowLane:
     """One thread, and a bounded queue before it. Called on the event loop, and replies there."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, *, max_waiting: int, reply: Reply) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, *, max_waiting: int, ids: IdIssuer, reply: Reply
+    ) -> None:
         self._loop = loop
         self._max_waiting = max_waiting
+        self._ids = ids
         self._reply = reply
         self._waiting: deque[_Queued] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
@@ -59,7 +63,7 @@ class SlowLane:
             leave_to_app(asks)
             return
         self._busy = True
-        running = self._thread.submit(score_quick, arm.served.bundle, rows, arm=arm.name)
+        running = self._thread.submit(score_quick, arm.served.bundle, rows, arm=arm.name, ids=self._ids)
         running.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._finish, asks, done))
 
     def _next(self) -> tuple[Arm | None, list[Ask]]:
