@@ -6,8 +6,8 @@ what was answered.
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias
 
@@ -21,6 +21,7 @@ from siklus.serve.desk import Desk
 from siklus.serve.lineup import Lineup
 from siklus.serve.patience import too_busy, too_late
 from siklus.serve.recording import Received
+from siklus.serve.routing import arm_by_head, arm_by_row, assigns_by_row
 from siklus.serve.scoring import Given, Scored, score
 
 INLINE_BODY_BYTES = (
@@ -35,8 +36,8 @@ Answer: TypeAlias = tuple[Scored, Given]  # the answered rows, and as what they 
 class Call:
     """What the plane must know of a request beside its rows.
 
-    ``endpoint``: one of `metrics.ENDPOINTS`. ``key``: what assigns the request to an arm of the traffic
-    policy, None where the request carries none. ``size``: of the body, in bytes. ``started``: when the body
+    ``endpoint``: one of `metrics.ENDPOINTS`. ``headers``: by lower-case name; the traffic policy may assign
+    by one of them. ``size``: of the body, in bytes. ``started``: when the body
     was there, by `time.perf_counter`. ``version``: the one that has to answer, where the client names it.
     ``patience``: seconds that the client waits for a free thread.
     """
@@ -44,7 +45,7 @@ class Call:
     endpoint: str
     size: int
     started: float
-    key: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
     version: str | None = None
     patience: float = math.inf
     inline: bool = False  # a single row: fast enough for the event loop itself
@@ -90,7 +91,11 @@ class DataPlane:
 
 
 def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Call, ids: IdIssuer) -> Answer:
-    arm = lineup.pick(call.key) if call.version is None else lineup.arm_of(call.version)
-    bundle = arm.served.bundle
-    given = read(bundle.contract)
-    return score(bundle, given, arm=arm.name, ids=ids), given
+    if call.inline and call.version is None and assigns_by_row(lineup):
+        contract = lineup.champion.served.bundle.contract
+        given = read(contract)
+        arm = arm_by_row(lineup, given, contract)
+    else:
+        arm = arm_by_head(lineup, call.headers) if call.version is None else lineup.arm_of(call.version)
+        given = read(arm.served.bundle.contract)
+    return score(arm.served.bundle, given, arm=arm.name, ids=ids), given

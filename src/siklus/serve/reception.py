@@ -30,6 +30,7 @@ async def received(
         endpoint=endpoint,
         size=len(body),
         started=time.perf_counter(),
+        headers=request.headers,
         version=version,
         patience=patience,
         inline=inline,

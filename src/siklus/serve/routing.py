@@ -1,32 +1,44 @@
-"""Routing: the key by which a request is assigned to an arm of the traffic policy."""
+"""Routing: which arm of the traffic policy answers a request, by what its head or its one row says."""
 
 from collections.abc import Mapping
 
 from siklus.contract.columns import Contract
-from siklus.registry.sticky import Sticky
+from siklus.serve.lineup import Arm, Lineup
+from siklus.serve.scoring import Given
+from siklus.table import Table
 
 LONGEST_KEY_BITS = 128  # of a number; Python refuses to write thousands of digits
 
 
-def header_key(sticky: Sticky | None, headers: Mapping[str, str]) -> str | None:
-    """What the sticky header says; None where the policy names none, or the request has none."""
-    if sticky is None or sticky.where != "header":
-        return None
-    return headers.get(sticky.name)
+def assigns_by_row(lineup: Lineup) -> bool:
+    """Whether a single row has to be read to know who answers it."""
+    return bool(lineup.challengers) and lineup.sticky is not None and lineup.sticky.where == "column"
 
 
-def column_key(sticky: Sticky, instance: object, contract: Contract) -> str | None:
-    """What one row has in the sticky column, as text; None where it has nothing there.
+def arm_by_head(lineup: Lineup, headers: Mapping[str, str]) -> Arm:
+    """The arm for a whole request. The champion, where each row of a batch would have a key of its own."""
+    if assigns_by_row(lineup):
+        return lineup.champion
+    return lineup.pick(None if lineup.sticky is None else headers.get(lineup.sticky.name))
 
-    ``instance``: an object by column name, where the column may be one that the contract ignores, or a list
-    in the contract's order.
+
+def arm_by_row(lineup: Lineup, given: Given, contract: Contract) -> Arm:
+    """The arm for a single row, an object by column name or a list in the order of the ``contract``.
+
+    An object may name a column that the contract ignores. Without a key an arm is picked by chance.
     """
+    if lineup.sticky is None or isinstance(given, Table):
+        return lineup.champion
+    return lineup.pick(_text(_cell(given[0], lineup.sticky.name, contract)))
+
+
+def _cell(instance: object, column: str, contract: Contract) -> object:
     if isinstance(instance, dict):
-        return _text(instance.get(sticky.name))
-    if isinstance(instance, list):
-        names = [column.name for column in contract.columns]
-        place = names.index(sticky.name) if sticky.name in names else len(instance)
-        return _text(instance[place]) if place < len(instance) else None
+        return instance.get(column)
+    names = [known.name for known in contract.columns]
+    place = names.index(column) if column in names else None
+    if isinstance(instance, list) and place is not None and place < len(instance):
+        return instance[place]
     return None
 
 
@@ -36,7 +48,7 @@ def _text(value: object) -> str | None:
         case bool():
             return "true" if value else "false"
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
         case int():
             return str(value) if value.bit_length() <= LONGEST_KEY_BITS else None
         case str():
