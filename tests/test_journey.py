@@ -51,8 +51,7 @@ def served(folder: Path) -> Iterator[httpx.Client]:
     command = [sys.executable, "-c", "from siklus.cli.main import main; main()", "serve", "--port", "0"]
     with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
-        line = server.stderr.readline()
-        address = line.split()[3].rstrip(",")
+        address = json.loads(server.stderr.readline())["url"]
         try:
             with httpx.Client(base_url=address, timeout=60) as client:
                 while client.get("/ready").status_code != 200:

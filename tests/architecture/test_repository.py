@@ -24,8 +24,6 @@ LONGEST_TEXT = 2_000_000  # bytes; anything larger is data, not something that a
 # What no module imports by name, and why it is installed all the same.
 UNIMPORTED: Mapping[str, str] = {
     "alembic": "MLflow's SQL store migrates its tables with it",
-    "httptools": "uvicorn parses HTTP with it when it is there",
-    "uvloop": "uvicorn runs on it when it is there",
 }
 
 

@@ -1,6 +1,7 @@
 """A server as users start it: a process of its own, on a free port."""
 
 import asyncio
+import json
 import os
 import re
 import subprocess
@@ -72,6 +73,11 @@ def start(*arguments: str, home: Path = Path("/nonexistent")) -> subprocess.Pope
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def events(said: str) -> list[dict[str, Any]]:
+    """What a server said on stderr, where that is no terminal."""
+    return [json.loads(line) for line in said.splitlines()]
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import pytest
 
 from siklus.serve.__main__ import main
 from tests.serve.bundles import classifier, regressor, slow_regressor
-from tests.serve.servers import START_SECONDS, Server, serving, serving_bundle, start
+from tests.serve.servers import START_SECONDS, Server, events, serving, serving_bundle, start
 
 FROM_PYTHON = "import sys, siklus; siklus.serve(sys.argv[1], port=0)"
 WITH_A_BUNDLE = """
@@ -48,7 +48,8 @@ def test_it_stops_when_told_and_finishes_what_it_began(bundles: Path) -> None:
             answers = b""
             while b"alive" not in answers:
                 answers += connection.recv(65536)
-            assert stopped(server, signal.SIGTERM) == (0, "")
+            code, said = stopped(server, signal.SIGTERM)
+            assert (code, [event for event in events(said) if event["level"] != "info"]) == (0, [])
             while piece := connection.recv(65536):
                 answers += piece
         assert b'{"prediction":3.0,' in answers
@@ -126,9 +127,9 @@ def test_it_listens_where_it_is_told(bundles: Path) -> None:
     process = start("-m", "siklus.serve", "--bundle", str(path), "--host", "::1", "--port", "0")
     assert process.stderr is not None
     try:
-        said = process.stderr.readline()
-        url = said.split()[3].rstrip(",")
-        assert url.startswith("http://[::1]:"), said
+        [listening] = events(process.stderr.readline())
+        url = listening["url"]
+        assert url.startswith("http://[::1]:")
         assert httpx.get(f"{url}/live", timeout=START_SECONDS).json() == {"status": "alive"}
     finally:
         process.terminate()

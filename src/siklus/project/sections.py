@@ -87,6 +87,9 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
+    uds: str | None = None  # a Unix socket's path, instead of host and port
+    tls_certificate: str | None = None
+    tls_key: str | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     grace_seconds: Seconds = 30.0
     max_body_bytes: Positive = 16_000_000

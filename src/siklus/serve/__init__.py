@@ -1,11 +1,15 @@
 """Serve: a bundle behind HTTP. The package itself is the call: `siklus.serve(bundle)`."""
 
 import sys
-from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
-from siklus.bundle.read import Bundle
-from siklus.serve.run import serve
+from siklus.extras import need
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from siklus.bundle.read import Bundle
 
 
 class _Callable(ModuleType):
@@ -14,10 +18,14 @@ class _Callable(ModuleType):
     A function under that name would hide the package or be hidden by it, whichever came last.
     """
 
-    def __call__(self, bundle: Bundle | Path | str, *, host: str = "127.0.0.1", port: int = 8000) -> None:
-        serve(bundle, host=host, port=port)
+    def __call__(self, bundle: "Bundle | Path | str", *, host: str = "127.0.0.1", port: int = 8000) -> None:
+        """Answer with this bundle, or the one at this path, until stopped; also from a notebook's cell.
 
-    __call__.__doc__ = serve.__doc__
+        Blocks, and says on stderr where it listens. BundleError when the bundle is damaged, ServeError SV003
+        when nothing can listen at the address.
+        """
+        # Not at the top: the server's process sets up what numpy reads when it is imported.
+        need("siklus.serve.run").serve(bundle, host=host, port=port)
 
 
 sys.modules[__name__].__class__ = _Callable

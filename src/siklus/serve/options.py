@@ -1,0 +1,41 @@
+"""Options: the settings of a server as words of its command line, there and back."""
+
+import argparse
+from typing import TypeVar
+
+import msgspec
+
+from siklus.project.sections import Records, Serve
+
+PREFIXES = {Serve: "", Records: "records_"}  # as `--port` and `--records-durability`
+
+Section = TypeVar("Section", Serve, Records)
+
+
+def words_of(section: Serve | Records) -> list[str]:
+    """The options that hand these settings to a server's process; what is None has none."""
+    words = []
+    for name in section.__struct_fields__:
+        value = getattr(section, name)
+        if value is not None:
+            words += [_option(type(section), name), str(value)]
+    return words
+
+
+def add_options(parser: argparse.ArgumentParser, defaults: Serve | Records) -> None:
+    """One option for each setting, so that neither the file nor the command has one that the other lacks."""
+    for name in defaults.__struct_fields__:
+        parser.add_argument(
+            _option(type(defaults), name), default=getattr(defaults, name), help="default: %(default)s"
+        )
+
+
+def section_of(kind: type[Section], given: argparse.Namespace) -> Section:
+    """The section as parsed; msgspec.ValidationError for a value that it cannot have."""
+    values = {name: getattr(given, PREFIXES[kind] + name) for name in kind.__struct_fields__}
+    set_ones = {name: value for name, value in values.items() if value is not None}
+    return msgspec.convert(set_ones, type=kind, strict=False)
+
+
+def _option(kind: type[Serve | Records], name: str) -> str:
+    return f"--{(PREFIXES[kind] + name).replace('_', '-')}"

@@ -1,0 +1,54 @@
+"""Starting: from a plan to a supervised server."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from siklus.bundle.manifest import read_manifest
+from siklus.serve.companions import Companion, Errand, compaction
+from siklus.serve.events import tell_events
+from siklus.serve.listening import listening
+from siklus.serve.notices import noticed
+from siklus.serve.plan import Plan
+from siklus.serve.shelf import shared_counters
+from siklus.serve.supervisor import Supervisor
+from siklus.serve.tls import tls_of
+
+_LOG = logging.getLogger("siklus.serve")
+
+
+def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
+    """Serve with a process a worker until SIGTERM or Ctrl-C: 0, or 1 where something had to be cut off.
+
+    ``companions``: commands that run beside the workers. BundleError for a path that holds no bundle,
+    ServeError SV003 for the address, SV009 when nothing can be answered, SV012 for the TLS files.
+    """
+    began = time.monotonic()
+    tell_events()
+    if isinstance(plan.bundle, Path):
+        read_manifest(plan.bundle)  # a wrong path is said before anything listens
+    tls = tls_of(plan.serve)
+    with (
+        shared_counters(plan.state) as counters,
+        noticed() as notices,
+        listening(plan.serve) as listeners,
+    ):
+        _LOG.info("listening", extra={"url": listeners[0].url(tls=tls is not None)})
+        _LOG.info("started", extra={"workers": plan.serve.workers})
+        supervisor = Supervisor(
+            replace(plan, counters=counters),
+            listeners,
+            tls=tls,
+            companions=_companions(plan, companions),
+        )
+        code = supervisor.run(notices)
+    _LOG.info("stopped", extra={"code": code, "seconds": round(time.monotonic() - began, 3)})
+    return code
+
+
+def _companions(plan: Plan, residents: Sequence[Sequence[str]]) -> list[Companion | Errand]:
+    found: list[Companion | Errand] = [Companion(argv=argv) for argv in residents]
+    errand = compaction(plan.state) if plan.state is not None else None
+    return found if errand is None else [*found, errand]

@@ -1,0 +1,106 @@
+"""The worker: one event loop that answers at its socket until it is told to stop, and ends what it began."""
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
+
+from siklus.serve.app import create_app
+from siklus.serve.board import Phase
+from siklus.serve.desk import Desk
+from siklus.serve.drain import Reception, drain
+from siklus.serve.listening import WAITING_CONNECTIONS, Listener
+from siklus.serve.protocol import protocol_of
+
+BEAT_SECONDS = 0.1
+LOOK_SECONDS = 0.05  # how soon a worker sees that it is to stop
+
+_LOG = logging.getLogger("siklus.serve")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Post:
+    """Where a worker stands: its socket, and whom it tells how it is.
+
+    ``patient``: take nothing from the socket before a model is there, because it had another worker, and who
+    waits there is to be answered.
+    """
+
+    listener: Listener
+    tls: ssl.SSLContext | None = None
+    beat: Callable[[Phase], None] = lambda _phase: None
+    patient: bool = False
+
+
+def answer(desk: Desk, post: Post) -> None:
+    """Answer until the desk's lifecycle says to stop, then drain. Blocks; a thread may have no loop yet."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_answer(desk, post))
+
+
+async def _answer(desk: Desk, post: Post) -> None:
+    beating = asyncio.create_task(_beat(desk, post))
+    try:
+        if post.patient:
+            await _until(lambda: desk.models.state != "loading")
+        reception = await _open(desk, post)
+        desk.lifecycle.listening = True
+        await _until(lambda: desk.lifecycle.draining or desk.lifecycle.failure is not None)
+        if desk.lifecycle.failure is None:
+            await drain(reception, desk.lifecycle, grace_seconds=desk.settings.grace_seconds)
+        reception.server.close()
+    finally:
+        beating.cancel()
+        with suppress(asyncio.CancelledError):
+            await beating
+
+
+async def _open(desk: Desk, post: Post) -> Reception:
+    config = uvicorn.Config(
+        create_app(desk),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,  # neither says what runs here, and in which version
+        date_header=False,
+    )
+    config.load()
+    state = ServerState()
+    connect = partial(protocol_of(desk), config=config, server_state=state, app_state={})
+    loop = asyncio.get_running_loop()
+    begin = loop.create_server if post.listener.inode is None else loop.create_unix_server
+    server = await begin(connect, sock=post.listener.socket, ssl=post.tls, backlog=WAITING_CONNECTIONS)
+    return Reception(server=server, listener=post.listener, state=state)
+
+
+async def _beat(desk: Desk, post: Post) -> None:
+    told = False
+    while True:
+        post.beat(_phase_of(desk))
+        bundle = desk.models.bundle
+        if bundle is not None and not told:
+            told = True
+            _LOG.info("model_loaded", extra={"model": bundle.manifest.name, "version": bundle.version})
+        await asyncio.sleep(BEAT_SECONDS)
+
+
+def _phase_of(desk: Desk) -> Phase:
+    if desk.lifecycle.draining:
+        return Phase.DRAINING
+    serving = desk.lifecycle.listening and desk.models.bundle is not None
+    return Phase.SERVING if serving else Phase.LOADING
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    while not holds():  # noqa: ASYNC110 - signal handlers and threads set plain flags
+        await asyncio.sleep(LOOK_SECONDS)
