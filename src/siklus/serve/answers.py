@@ -43,14 +43,42 @@ class BatchAnswer(Struct, frozen=True, kw_only=True):
     ] = UNSET
 
 
+class FeedbackAnswer(Struct, frozen=True, kw_only=True):
+    count: Annotated[int, Meta(description="How many outcomes the request held; all are stored.")]
+    new: Annotated[int, Meta(description="How many of them were not known before.")]
+
+
+class HealthyArm(Struct, frozen=True, kw_only=True):
+    """One arm of the traffic policy; a shadow's share is 0."""
+
+    name: str
+    version: Version
+    share: float
+
+
+class PendingRevision(Struct, frozen=True, kw_only=True):
+    """A traffic policy that is published and does not answer yet."""
+
+    revision: Annotated[int | None, Meta(description="Null where even that could not be read.")]
+    code: Annotated[str | None, Meta(description="Why it cannot answer; null while it is loaded.")]
+
+
 class Health(Struct, frozen=True, kw_only=True):
-    """Version, name and task are null until a model is loaded."""
+    """Version, name and task are the champion's, and null until a model is loaded.
+
+    The others are there where the server follows a traffic policy.
+    """
 
     status: State
     model_loaded: bool
     version: str | None = None
     name: str | None = None
     task: str | None = None
+    revision: Annotated[int | UnsetType, Meta(description="That of the policy that answers.")] = UNSET
+    arms: list[HealthyArm] | UnsetType = UNSET
+    pending: Annotated[
+        PendingRevision | UnsetType, Meta(description="What is published and does not answer yet.")
+    ] = UNSET
 
 
 class Liveness(Struct, frozen=True, kw_only=True):
@@ -79,3 +107,12 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 class ErrorAnswer(Struct, frozen=True):
     error: Refusal
+
+
+class TextErrorAnswer(Struct, frozen=True, kw_only=True):
+    """What protocols are answered whose clients take the error for a text; beside it stands the rest."""
+
+    error: Annotated[str, Meta(description="Code, message, and what would be right.")]
+    code: Annotated[str, Meta(description="Stable, and explained in docs/problems.md.")]
+    problems: list[Problem]
+    total: int

@@ -1,6 +1,5 @@
 """Endpoints: what happens at each call. The handlers' docstrings are what /docs says of them."""
 
-from functools import partial
 from importlib.resources import files
 
 import msgspec
@@ -8,12 +7,16 @@ from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
 from siklus.errors import ServeError
-from siklus.serve.answers import JSON, Health, Liveness
+from siklus.serve.answers import JSON, Liveness
 from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
+from siklus.serve.feedback import FeedbackCall
+from siklus.serve.health import health_of
 from siklus.serve.openapi import document
-from siklus.serve.payload import batch_body, predict_body, read_features, read_instances
+from siklus.serve.payload import predict_body, read_features
 from siklus.serve.plane import DataPlane
+from siklus.serve.protocols.calls import ProtocolCalls
+from siklus.serve.protocols.tables import FORMS, Batch, limits_of
 from siklus.serve.reception import elapsed, received
 
 # The page brings all it needs, and may fetch from this server only.
@@ -27,6 +30,8 @@ class Endpoints:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._plane = DataPlane(desk)
+        self.protocols = ProtocolCalls(desk, self._plane)
+        self.feedback = FeedbackCall(desk).feedback
         self._page = (files("siklus.serve") / "docs_page.html").read_text(encoding="utf-8")
 
     async def predict(self, request: Request) -> Response:
@@ -43,30 +48,28 @@ class Endpoints:
             return _answer(predict_body(scored, seconds=elapsed(call), every_class=every_class))
 
     async def predict_batch(self, request: Request) -> Response:
-        """Send many rows, objects and lists mixed at will. All of them are scored, or none."""
+        """Send many rows, objects and lists mixed at will, or a table. All of them are scored, or none.
+
+        The answer comes as JSON, or as the Arrow stream or CSV that `Accept` asks for.
+        """
         with self._desk.metrics.watched("/predict/batch", self._desk.models.bundle):
             self._desk.models.current()
             every_class = wants_every_class(request)
-            body, call = await received(request, self._desk.settings, "/predict/batch")
-            most = self._desk.settings.max_batch_rows
-            scored = await self._plane.score(partial(read_instances, body, max_rows=most), call)
-            return _answer(batch_body(scored, seconds=elapsed(call), every_class=every_class))
+            body, call = await received(request, self._desk.settings, "/predict/batch", also=FORMS)
+            batch = Batch(
+                body,
+                content_type=request.headers.get("content-type", ""),
+                accept=request.headers.get("accept", ""),
+                limits=limits_of(self._desk.settings),
+            )
+            scored = await self._plane.score(batch.read, call)
+            content, kind = batch.answer(scored, seconds=elapsed(call), every_class=every_class)
+            return Response(content, media_type=kind)
 
     async def health(self) -> Response:
-        """Status (loading, healthy or failed), name, task and version of what answers."""
-        bundle = self._desk.models.bundle
-        if bundle is None:
-            return _json(Health(status=self._desk.models.state, model_loaded=False), status=503)
-        manifest = bundle.manifest
-        return _json(
-            Health(
-                status="healthy",
-                model_loaded=True,
-                version=bundle.version,
-                name=manifest.name,
-                task=manifest.task,
-            )
-        )
+        """Status (loading, healthy or failed), and what answers: name, task, version, traffic."""
+        found = health_of(self._desk.models)
+        return _json(found, status=200 if found.model_loaded else 503)
 
     async def live(self) -> Response:
         """Answers as long as the process does, also while a model is loading or working hard."""
