@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -45,18 +45,28 @@ def _csv(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
 
 
 def _arrow(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
-    pyarrow, ipc = import_module("pyarrow"), import_module("pyarrow.ipc")
-    table = pyarrow.table(dict(zip(columns, map(list, zip(*rows, strict=True)), strict=True)))
-    sink = io.BytesIO()
-    with ipc.new_stream(sink, table.schema) as stream:
+    table, sink = _table(rows, columns), io.BytesIO()
+    with import_module("pyarrow.ipc").new_stream(sink, table.schema) as stream:
         stream.write_table(table)
     return sink.getvalue()
+
+
+def _parquet(rows: Sequence[Row], columns: Sequence[str]) -> bytes:
+    sink = io.BytesIO()
+    import_module("pyarrow.parquet").write_table(_table(rows, columns), sink)
+    return sink.getvalue()
+
+
+def _table(rows: Sequence[Row], columns: Sequence[str]) -> Any:
+    cells = map(list, zip(*rows, strict=True))
+    return import_module("pyarrow").table(dict(zip(columns, cells, strict=True)))
 
 
 FORMS: Mapping[str, Form] = {
     "json": Form(kind="application/json", encode=_json),
     "csv": Form(kind="text/csv", encode=_csv),
     "arrow": Form(kind="application/vnd.apache.arrow.stream", encode=_arrow, needs="pyarrow"),
+    "parquet": Form(kind="application/vnd.apache.parquet", encode=_parquet, needs="pyarrow"),
 }
 
 

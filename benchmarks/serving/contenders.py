@@ -55,16 +55,12 @@ class Contender:
 
 
 def _ours(start: Start, *, watched: bool) -> Command:
-    arguments = [
-        sys.executable,
-        "-m",
-        "siklus.serve",
-        "--bundle",
-        str(start.case.bundle),
-        "--port",
-        str(start.port),
-    ]
-    return Command(arguments=arguments, environment=_inherited())
+    """Without a state directory there is nowhere to keep a log, nor counters that outlive a worker."""
+    pinned = ["--bundle", str(start.case.bundle), "--port", str(start.port)]
+    state = ["--state", str(start.scratch / "state")] if watched else []
+    return Command(
+        arguments=[sys.executable, "-m", "siklus.serve", *pinned, *state], environment=_inherited()
+    )
 
 
 def _app(start: Start, *, app: str, graph: bool) -> Command:
