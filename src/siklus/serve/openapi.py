@@ -12,12 +12,23 @@ from siklus.contract.columns import Contract
 from siklus.contract.examples import example_row
 from siklus.contract.export import to_jsonschema
 from siklus.project.sections import Serve
-from siklus.serve.answers import BatchAnswer, ErrorAnswer, Health, Liveness, PredictAnswer
+from siklus.serve.answers import (
+    BatchAnswer,
+    ErrorAnswer,
+    FeedbackAnswer,
+    Health,
+    Liveness,
+    PredictAnswer,
+    TextErrorAnswer,
+)
+from siklus.serve.protocols.descriptions import describe
 
 WORDS_SHOWN = 50  # of a vocabulary or of the classes: a longer list helps nobody, and a page must carry it
 REFERENCE = "#/components/schemas/{name}"
 
 JsonSchema: TypeAlias = dict[str, Any]
+
+EXAMPLE_ID = "019c1a3e-5b7a-7c41-9d2e-0f3b6a8c1d24"  # nobody's: an answer brings one that is taken
 
 EVERY_CLASS: JsonSchema = {
     "name": "probabilities",
@@ -44,6 +55,8 @@ def document(routes: Sequence[BaseRoute], bundle: Bundle, settings: Serve) -> Js
     many = {"by name": {"instances": [row, row]}, "by place": {"instances": [listed, listed]}}
     found["paths"]["/predict"]["post"] |= _asked("PredictRequest", one)
     found["paths"]["/predict/batch"]["post"] |= _asked("BatchRequest", many)
+    found["paths"]["/feedback"]["post"] |= _told(contract)
+    found["components"]["schemas"] |= describe(found["paths"], bundle, template=REFERENCE)
     return found
 
 
@@ -53,7 +66,8 @@ def components(contract: Contract, settings: Serve) -> dict[str, JsonSchema]:
     row = {"oneOf": [_reference("RowByName"), _reference("RowByPlace")]}
     many = {"type": "array", "items": row, "minItems": 1, "maxItems": settings.max_batch_rows}
     _, answers = msgspec.json.schema_components(
-        [PredictAnswer, BatchAnswer, Health, Liveness, ErrorAnswer], ref_template=REFERENCE
+        [PredictAnswer, BatchAnswer, FeedbackAnswer, Health, Liveness, ErrorAnswer, TextErrorAnswer],
+        ref_template=REFERENCE,
     )
     predicted = _predicted(contract)
     _replace(answers["PredictAnswer"], "prediction", predicted)
@@ -63,6 +77,7 @@ def components(contract: Contract, settings: Serve) -> dict[str, JsonSchema]:
         "RowByPlace": by_place,
         "PredictRequest": _object("features", row),
         "BatchRequest": _object("instances", many),
+        **_feedback(predicted, settings),
         **answers,
     }
 
@@ -113,6 +128,39 @@ def _asked(component: str, examples: Mapping[str, object]) -> JsonSchema:
         "parameters": [EVERY_CLASS],
         "requestBody": {"required": True, "content": {"application/json": body}},
     }
+
+
+def _told(contract: Contract) -> JsonSchema:
+    classes = contract.target.classes
+    told = {"prediction_id": EXAMPLE_ID, "outcome": classes[0] if classes else 1.5}
+    dated = {**told, "observed_at": "2026-01-31T08:00:00Z"}
+    examples = {"one": {"value": told}, "several": {"value": [dated]}}
+    body = {"schema": _reference("FeedbackRequest"), "examples": examples}
+    return {"requestBody": {"required": True, "content": {"application/json": body}}}
+
+
+def _feedback(predicted: JsonSchema, settings: Serve) -> dict[str, JsonSchema]:
+    fields = {
+        "prediction_id": {"type": "string", "description": "As the answer had it."},
+        "outcome": {"description": "The true class, or the true number.", **predicted},
+        "observed_at": {
+            "type": ["string", "null"],
+            "description": "When it came true: ISO 8601, in UTC without an offset.",
+        },
+    }
+    one = {
+        "type": "object",
+        "properties": fields,
+        "required": ["prediction_id", "outcome"],
+        "additionalProperties": False,
+    }
+    several = {
+        "type": "array",
+        "items": _reference("Feedback"),
+        "minItems": 1,
+        "maxItems": settings.max_batch_rows,
+    }
+    return {"Feedback": one, "FeedbackRequest": {"oneOf": [_reference("Feedback"), several]}}
 
 
 def _object(key: str, value: JsonSchema) -> JsonSchema:

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from siklus.errors import RequestError, RowProblem, RowsRefused, ServeError, SiklusError
-from siklus.serve.answers import JSON, ErrorAnswer, Problem, Refusal
+from siklus.serve.answers import JSON, ErrorAnswer, Problem, Refusal, TextErrorAnswer
 
 PROBLEMS_SHOWN = 100  # in one answer: ``total`` says how many there are
 MESSAGE_CHARACTERS = (
@@ -27,10 +27,17 @@ STATUSES: Mapping[str, int] = {
     "RQ014": 431,
     "RQ015": 408,
     "RQ030": 404,
+    "RQ035": 413,
+    "XT001": 415,  # a body in a form that this server has not been installed with
+    "RW020": 404,
+    "RW021": 409,
     "SV004": 500,
     "SV005": 500,
     "SV022": 504,
 }
+# KServe's and Triton's clients put the error into a sentence of their own, and fail if it is an object.
+TEXT_PATHS = ("/v1/", "/v2")
+
 WORTH_A_RETRY = frozenset({"SV001", "SV020", "SV021", "SV022"})
 
 
@@ -38,18 +45,9 @@ def status_of(error: SiklusError) -> int:
     return STATUSES.get(error.code, error.http_status)
 
 
-def refuse(error: SiklusError, *, headers: Mapping[str, str] | None = None) -> Response:
-    """The answer that says this error."""
-    problems = error.problems if isinstance(error, RowsRefused) else ()
-    answer = ErrorAnswer(
-        Refusal(
-            code=error.code,
-            message=_clean(error.message),
-            expected=None if error.expected is None else _clean(error.expected),
-            problems=[_problem(problem) for problem in problems[:PROBLEMS_SHOWN]],
-            total=error.total if isinstance(error, RowsRefused) else 0,
-        )
-    )
+def refuse(error: SiklusError, *, path: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    """The answer that says this error, in the shape that clients of ``path`` expect."""
+    answer = _in_text(error) if path.startswith(TEXT_PATHS) else _in_parts(error)
     extra = {"Retry-After": str(RETRY_SECONDS)} if error.code in WORTH_A_RETRY else {}
     return Response(
         msgspec.json.encode(answer),
@@ -59,23 +57,50 @@ def refuse(error: SiklusError, *, headers: Mapping[str, str] | None = None) -> R
     )
 
 
+def _in_parts(error: SiklusError) -> ErrorAnswer:
+    return ErrorAnswer(
+        Refusal(
+            code=error.code,
+            message=_clean(error.message),
+            expected=None if error.expected is None else _clean(error.expected),
+            problems=_problems(error),
+            total=error.total if isinstance(error, RowsRefused) else 0,
+        )
+    )
+
+
+def _in_text(error: SiklusError) -> TextErrorAnswer:
+    return TextErrorAnswer(
+        error=_clean(str(error)),
+        code=error.code,
+        problems=_problems(error),
+        total=error.total if isinstance(error, RowsRefused) else 0,
+    )
+
+
+def _problems(error: SiklusError) -> list[Problem]:
+    found = error.problems if isinstance(error, RowsRefused) else ()
+    return [_problem(problem) for problem in found[:PROBLEMS_SHOWN]]
+
+
 def refuse_http(error: HTTPException, *, method: str, path: str, paths: Sequence[str]) -> Response:
     """The router's own two refusals: no such path (404), no such method there (405)."""
     if error.status_code == 405:
         allowed = (error.headers or {}).get("Allow", "")
         wrong = RequestError("RQ012", f"{method[:20]} on {_short(path)}", expected=allowed)
-        return refuse(wrong, headers={"Allow": allowed})
+        return refuse(wrong, path=path, headers={"Allow": allowed})
     near = difflib.get_close_matches(path[:SHOWN], paths, n=1)
     expected = f"{near[0]}?" if near else f"one of {', '.join(paths)}"
-    return refuse(RequestError("RQ011", f"no such path: {_short(path)}", expected=expected))
+    return refuse(RequestError("RQ011", f"no such path: {_short(path)}", expected=expected), path=path)
 
 
-def refuse_unforeseen() -> Response:
+def refuse_unforeseen(*, path: str) -> Response:
     """Whatever nobody foresaw: the server's log has it, the client learns nothing of it."""
     return refuse(
         ServeError(
             "SV005", "the server failed at this request", expected="an answer; the server's log says why"
-        )
+        ),
+        path=path,
     )
 
 

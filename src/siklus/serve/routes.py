@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from siklus.serve.endpoints import Endpoints
+from siklus.serve.protocols.calls import ProtocolCalls
 
 
 def answer(component: str, description: str) -> dict[str, Any]:
@@ -22,18 +23,19 @@ def text(kind: str, description: str) -> dict[str, Any]:
     return {"description": description, "content": {kind: {"schema": {"type": "string"}}}}
 
 
+SAID: dict[str, Any] = {"description": "It is", "content": {"application/json": {}}}
 NOT_LOADED = {503: answer("ErrorAnswer", "No model yet, or none that could be loaded")}
-REFUSED = {
-    400: answer("ErrorAnswer", "The body or the query is no such request"),
-    413: answer("ErrorAnswer", "The body or the batch is too large"),
-    415: answer("ErrorAnswer", "The body is in a form that is not read here"),
-    422: answer(
-        "ErrorAnswer",
-        "Rows that do not keep the contract, each with row, column and code; nothing was scored",
-    ),
-    500: answer("ErrorAnswer", "The server failed at this request"),
-    **NOT_LOADED,
+WRONG = {
+    400: "The body or the query is no such request",
+    413: "The body or the batch is too large",
+    415: "The body is in a form that is not read here",
+    422: "Rows that do not keep the contract, each with row, column and code; nothing was scored",
+    500: "The server failed at this request",
+    503: "No model yet, or none that could be loaded",
 }
+REFUSED = {status: answer("ErrorAnswer", told) for status, told in WRONG.items()}
+IN_TEXT = {status: answer("TextErrorAnswer", told) for status, told in WRONG.items()}
+NO_MODEL = {404: answer("TextErrorAnswer", "No such model or version answers here"), 503: IN_TEXT[503]}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +51,8 @@ class Call:
 
 def calls(endpoints: Endpoints) -> list[Call]:
     """Every call that the server answers: there is no other list of them."""
-    return [*_scoring(endpoints), *_state(endpoints), *_description(endpoints)]
+    own = [*_scoring(endpoints), _feedback(endpoints), *_state(endpoints), *_description(endpoints)]
+    return [*own, *_open_inference(endpoints.protocols), *_further_protocols(endpoints.protocols)]
 
 
 def router_of(endpoints: Endpoints) -> APIRouter:
@@ -86,6 +89,24 @@ def _scoring(endpoints: Endpoints) -> list[Call]:
             responses={200: answer("BatchAnswer", "One prediction a row, in the rows' order"), **REFUSED},
         ),
     ]
+
+
+def _feedback(endpoints: Endpoints) -> Call:
+    refused = {status: REFUSED[status] for status in (400, 413, 415, 500)}
+    return Call(
+        method="POST",
+        path="/feedback",
+        handler=endpoints.feedback,
+        summary="Tell what came true",
+        responses={
+            200: answer("FeedbackAnswer", "All outcomes are stored"),
+            **refused,
+            404: answer("ErrorAnswer", "An id that was not issued here; nothing was stored"),
+            409: answer("ErrorAnswer", "Another outcome is known already; nothing was stored"),
+            422: answer("ErrorAnswer", "Outcomes that cannot be, each with its place; nothing was stored"),
+            503: answer("ErrorAnswer", "No outcomes are kept here, or they cannot be stored now"),
+        },
+    )
 
 
 def _state(endpoints: Endpoints) -> list[Call]:
@@ -139,5 +160,89 @@ def _description(endpoints: Endpoints) -> list[Call]:
             handler=endpoints.root,
             summary="Points to /docs",
             responses={307: {"description": "To /docs"}},
+        ),
+    ]
+
+
+def _open_inference(protocols: ProtocolCalls) -> list[Call]:
+    model, version = "/v2/models/{name}", "/v2/models/{name}/versions/{version}"
+    scored = {200: answer("InferAnswer", "A tensor an output"), 404: NO_MODEL[404], **IN_TEXT}
+    described = {200: answer("V2Model", "Its inputs and outputs"), **NO_MODEL}
+    ready = {200: SAID, **NO_MODEL}
+    return [
+        Call(
+            path="/v2",
+            handler=protocols.v2_server,
+            summary="Open Inference: the server",
+            responses={200: SAID, 503: IN_TEXT[503]},
+        ),
+        Call(
+            path="/v2/health/live",
+            handler=protocols.v2_live,
+            summary="Open Inference: is the process alive",
+            responses={200: SAID},
+        ),
+        Call(
+            path="/v2/health/ready",
+            handler=protocols.v2_ready,
+            summary="Open Inference: may it be sent requests",
+            responses={200: SAID, 503: IN_TEXT[503]},
+        ),
+        *(
+            Call(path=path, handler=handler, summary="Open Inference: the model", responses=described)
+            for path, handler in ((model, protocols.v2_model), (version, protocols.v2_version))
+        ),
+        *(
+            Call(
+                path=f"{path}/ready", handler=handler, summary="Open Inference: is it ready", responses=ready
+            )
+            for path, handler in ((model, protocols.v2_model_ready), (version, protocols.v2_version_ready))
+        ),
+        *(
+            Call(
+                method="POST",
+                path=f"{path}/infer",
+                handler=handler,
+                summary="Open Inference: score rows",
+                responses=scored,
+            )
+            for path, handler in ((model, protocols.v2_infer), (version, protocols.v2_infer_version))
+        ),
+    ]
+
+
+def _further_protocols(protocols: ProtocolCalls) -> list[Call]:
+    return [
+        Call(
+            path="/v1/models/{name}",
+            handler=protocols.v1_model,
+            summary="TensorFlow Serving: the model",
+            responses={200: answer("V1Model", "It answers"), **NO_MODEL},
+        ),
+        Call(
+            method="POST",
+            path="/v1/models/{name}:predict",
+            handler=protocols.v1_predict,
+            summary="TensorFlow Serving: score rows",
+            responses={200: answer("V1Answer", "One prediction a row"), 404: NO_MODEL[404], **IN_TEXT},
+        ),
+        Call(
+            method="POST",
+            path="/invocations",
+            handler=protocols.invocations,
+            summary="MLflow: score rows",
+            responses={200: answer("InvocationsAnswer", "One prediction a row"), **REFUSED},
+        ),
+        Call(
+            path="/ping",
+            handler=protocols.ping,
+            summary="MLflow: does a model answer",
+            responses={200: SAID, **NOT_LOADED},
+        ),
+        Call(
+            path="/version",
+            handler=protocols.version,
+            summary="The version of the model",
+            responses={200: text("text/plain", "The version"), **NOT_LOADED},
         ),
     ]
