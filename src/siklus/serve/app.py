@@ -24,8 +24,8 @@ def create_app(desk: Desk) -> FastAPI:
 
 def _refuse_in_json(app: FastAPI, *, paths: list[str]) -> None:
     @app.exception_handler(SiklusError)
-    async def ours(_request: Request, error: SiklusError) -> Response:
-        return refuse(error)
+    async def ours(request: Request, error: SiklusError) -> Response:
+        return refuse(error, path=request.url.path)
 
     @app.exception_handler(HTTPException)
     async def the_router(request: Request, error: HTTPException) -> Response:
@@ -33,5 +33,5 @@ def _refuse_in_json(app: FastAPI, *, paths: list[str]) -> None:
 
     # Starlette answers with this and then raises the error again, so that the server's log has it.
     @app.exception_handler(Exception)
-    async def unforeseen(_request: Request, _error: Exception) -> Response:
-        return refuse_unforeseen()
+    async def unforeseen(request: Request, _error: Exception) -> Response:
+        return refuse_unforeseen(path=request.url.path)

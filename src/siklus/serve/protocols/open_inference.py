@@ -135,7 +135,7 @@ def model_metadata(bundle: Bundle, versions: Sequence[str]) -> V2Model:
         name=bundle.manifest.name,
         versions=list(versions),
         platform=f"siklus_{bundle.manifest.model}",
-        inputs=[_input_shape(column) for column in contract.columns],
+        inputs=[input_shape(column) for column in contract.columns],
         outputs=_output_shapes(contract),
     )
 
@@ -233,7 +233,8 @@ def _written(name: str, output: Output, *, is_raw: bool) -> tuple[OutputTensor, 
     return head, raw
 
 
-def _input_shape(column: Column) -> TensorShape:
+def input_shape(column: Column) -> TensorShape:
+    """The tensor that a column is sent as; other number types are taken as well."""
     match column:
         case Tensor(shape=shape):
             return TensorShape(name=column.name, datatype="FP64", shape=[-1, *shape])

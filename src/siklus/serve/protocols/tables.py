@@ -11,10 +11,11 @@ from siklus.errors import RequestError
 from siklus.extras import need
 from siklus.project.sections import Serve
 from siklus.serve.answers import JSON
-from siklus.serve.bodies import media_type
+from siklus.serve.bodies import is_read_as_json, media_type
+from siklus.serve.payload import batch_body, read_instances
 from siklus.serve.protocols.arrow import EXTRA, read_arrow_file, read_arrow_stream, read_parquet
 from siklus.serve.protocols.csv_rows import read_csv
-from siklus.serve.scoring import Scored, label_text
+from siklus.serve.scoring import Given, Scored, label_text
 from siklus.table import Table
 
 ARROW_STREAM = "application/vnd.apache.arrow.stream"
@@ -71,6 +72,32 @@ def refuse_parameters(content_type: str) -> None:
             raise RequestError(
                 "RQ009", f"content-type with {told[:60]!r}", expected="charset=utf-8, or nothing"
             )
+
+
+class Batch:
+    """One batch: read by its content type once the contract is known, answered in the form it asks for."""
+
+    def __init__(self, body: bytes, *, content_type: str, accept: str, limits: Limits) -> None:
+        self._body = body
+        self._content_type = content_type
+        self._form = answer_form(accept)
+        self._limits = limits
+
+    def read(self, contract: Contract) -> Given:
+        """The rows. Errors are those of `read_table` and of `payload.read_instances`."""
+        if self._form == ARROW_STREAM:
+            need("pyarrow", extra=EXTRA)  # before anything is scored that could not be answered
+        if is_read_as_json(self._content_type):
+            return read_instances(self._body, contract, max_rows=self._limits.rows)
+        return read_table(self._body, self._content_type, contract, self._limits)
+
+    def answer(self, scored: Scored, *, seconds: float, every_class: bool) -> tuple[bytes, str]:
+        """The body, and its content type."""
+        if self._form == ARROW_STREAM:
+            return arrow_body(scored, every_class=every_class), ARROW_STREAM
+        if self._form == CSV:
+            return csv_body(scored, every_class=every_class), f"{CSV}; charset=utf-8; header=present"
+        return batch_body(scored, seconds=seconds, every_class=every_class), JSON
 
 
 def answer_form(accept: str) -> str:
