@@ -30,6 +30,7 @@ FLUSH_SECONDS = 1.0  # after which the rest is counted as well
 MOST_VERSIONS = 8  # that keep their series; those that answer are not among what is taken away
 ONE_BY_ONE = 64  # predictions: for more of them, numpy's own overhead is worth it
 MOST_NAME = 100  # characters of a version in a file's name
+PREFIX = "version-"
 
 SERVER = ServerLayout()
 
@@ -173,10 +174,10 @@ class Counters:
         alive = [*self._versions.values(), *self._unflushed]
         made = next((counters for counters in alive if counters.layout == layout), None)
         if made is None:
-            row = self._shelf.open(f"version-{quote(bundle.version, safe='')[:MOST_NAME]}", layout.title)
+            row = self._shelf.open(_ledger_of(bundle.version), layout.title)
             cuts = None if bundle.contract.target.classes is not None else prediction_cuts(bundle.profile())
             made = VersionCounters(layout, row, bins=bins, cuts=cuts, keep=self._keep)
-            self._shelf.keep_newest("version-", most=MOST_VERSIONS)
+            self._shelf.keep_newest(PREFIX, most=MOST_VERSIONS)
         self._versions[id(bundle)] = made
         weakref.finalize(bundle, self._versions.pop, id(bundle), None)
         return made
@@ -190,7 +191,7 @@ class Counters:
         self._row.counts[SERVER.places["feedback", result]] += times
 
     def limited(self, limit: str) -> None:
-        """Count a request or connection that a limit refused. ``limit``: one of `layouts.LIMITS`."""
+        """Count a request or connection that a limit refused. ``limit``: a value of `layouts.LIMITS`."""
         self._row.counts[SERVER.places["limits", limit]] += 1
 
     def follow(self, what: str, label: str, read: Callable[[], int]) -> None:
@@ -203,7 +204,10 @@ class Counters:
             self._followed.append((SERVER.places[what, label], read, 0))
 
     def gauge(self, label: str, read: Callable[[], int]) -> None:
-        """Show this number, which is at least 0, as it is. ``label``: `in_flight` or `waiting`."""
+        """Show this number, at least 0, as it is; added up where several are given.
+
+        ``label``: one of `ServerLayout.gauges`. ``read`` is called from a thread.
+        """
         with self._following:
             self._gauges.append((SERVER.places["gauges", label], read))
 
@@ -212,6 +216,7 @@ class Counters:
         for version in list(self._unflushed):
             self._unflushed.discard(version)  # first: what comes during the flush adds it again
             version.flush()
+            self._shelf.mark_used(_ledger_of(version.layout.version))
         self._read_others()
 
     def sheets(self) -> list[Sheet]:
@@ -238,8 +243,8 @@ class Counters:
                 now = read()
                 counts[place] += now - before if now >= before else now
                 self._followed[i] = (place, read, now)
-            for place, read in self._gauges:
-                counts[place] = read()
+            for place in {place for place, _ in self._gauges}:
+                counts[place] = sum(read() for here, read in self._gauges if here == place)
 
 
 @contextmanager
@@ -254,6 +259,10 @@ def supervising(directory: Path) -> Iterator[None]:
     finally:
         row.counts[SERVER.places["pid",]] = 0
         shelf.close()
+
+
+def _ledger_of(version: str) -> str:
+    return PREFIX + quote(version, safe="")[:MOST_NAME]
 
 
 def _sign(row: Row) -> None:

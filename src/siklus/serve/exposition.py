@@ -17,6 +17,8 @@ from siklus.serve.lineup import Arm, Lineup
 from siklus.serve.processes import start_ticks, usage
 from siklus.serve.shelf import SUPERVISOR_ROW
 
+BINS_SECONDS = 3600.0  # after its last use a version loses its features' series: they are most of the page
+
 # The counts of the server's ledger, as series: name, sort of count, label, meaning.
 TOTALS = (
     ("ml_feedback_total", "feedback", "result", "Outcomes that were sent, by what became of them."),
@@ -43,21 +45,24 @@ GPUS: tuple[tuple[str, str, Callable[[Gpu], float | None]], ...] = (
 
 @dataclass(frozen=True)
 class VersionCounts:
-    """All rows of a version's ledger, summed."""
+    """All rows of a version's ledger, summed. ``used``: when it last was, in Unix time."""
 
     layout: VersionLayout
     counts: NDArray[np.uint64]
     sums: NDArray[np.float64]
+    used: float
 
 
 class Exposition:
     """What `prometheus_client` encodes: `collect` gives every family once.
 
-    ``lineup`` is that of the worker that is asked, None while it has none.
+    ``lineup`` is that of the worker that is asked, None while it has none. ``now``: Unix time.
     """
 
-    def __init__(self, sheets: Sequence[Sheet], *, lineup: Lineup | None, gpus: Sequence[Gpu]) -> None:
-        self._lineup, self._gpus = lineup, gpus
+    def __init__(
+        self, sheets: Sequence[Sheet], *, lineup: Lineup | None, gpus: Sequence[Gpu], now: float
+    ) -> None:
+        self._lineup, self._gpus, self._now = lineup, gpus, now
         self._versions: list[VersionCounts] = []
         self._servers: list[tuple[ServerLayout, NDArray[np.uint64]]] = []
         for sheet in sheets:
@@ -67,8 +72,8 @@ class Exposition:
             if isinstance(layout, ServerLayout):
                 self._servers.append((layout, sheet.counts))
             else:
-                found = VersionCounts(layout, sheet.counts.sum(axis=0), sheet.sums.sum(axis=0))
-                self._versions.append(found)
+                counts, sums = sheet.counts.sum(axis=0), sheet.sums.sum(axis=0)
+                self._versions.append(VersionCounts(layout, counts, sums, sheet.used))
 
     def collect(self) -> Iterator[Metric]:
         yield self._predictions()
@@ -141,6 +146,8 @@ class Exposition:
         )
         answering = {arm.served.bundle.version for arm in _arms(self._lineup)}
         for version in self._versions:
+            if version.layout.version not in answering and self._now - version.used > BINS_SECONDS:
+                continue
             layout, counts = version.layout, iter(version.counts[version.layout.bins :].tolist())
             for feature in layout.features:
                 of_feature = [next(counts) for _ in feature.bins]

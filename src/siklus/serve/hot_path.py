@@ -33,6 +33,7 @@ class HotPath:
         self._slow = SlowLane(
             loop, max_waiting=desk.settings.max_waiting, ids=desk.records.ids, reply=self._reply
         )
+        desk.metrics.counters.gauge("waiting", lambda: self._slow.waiting)
 
     def ask(self, caller: Caller, head: Head, body: bytes) -> None:
         """Have this answered in the next turn of the loop, with all else that this turn reads."""

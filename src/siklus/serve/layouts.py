@@ -5,6 +5,7 @@ that nobody has opened since, and of counts that other workers have made.
 """
 
 import hashlib
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, TypeAlias
 
@@ -29,7 +30,16 @@ ENDPOINTS = (
 )
 OUTCOMES = ("success", "refused", "error")  # answered; the request was wrong (4xx); the server was (5xx)
 FEEDBACK = ("recorded", "repeated", "conflicting", "unknown", "refused")  # what became of an outcome
-LIMITS = ("body", "batch", "header", "deadline", "connections", "waiting", "rate", "key")
+# Which limit refused, by the code of the refusal.
+LIMITS: Mapping[str, str] = {
+    "RQ007": "batch_rows",
+    "RQ008": "body_bytes",
+    "RQ014": "header_bytes",
+    "RQ015": "deadline",
+    "SV020": "waiting",
+    "SV021": "connections",
+    "SV022": "patience",
+}
 LOGGED = ("predictions", "outcomes")
 NO_VERSION = "none"  # of a request that failed before a version was picked for it
 
@@ -93,7 +103,7 @@ class ServerLayout(msgspec.Struct, tag="server", frozen=True, kw_only=True, dict
     endpoints: tuple[str, ...] = ENDPOINTS
     failures: tuple[str, ...] = OUTCOMES[1:]
     feedback: tuple[str, ...] = FEEDBACK
-    limits: tuple[str, ...] = LIMITS
+    limits: tuple[str, ...] = tuple(LIMITS.values())
     written: tuple[str, ...] = LOGGED
     dropped: tuple[str, ...] = LOGGED
     gauges: tuple[str, ...] = ("in_flight", "waiting")

@@ -68,11 +68,15 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Sheet:
-    """What a ledger held. ``counts``: uint64, shape (rows, n); ``sums``: float64, shape (rows, m)."""
+    """What a ledger held. ``counts``: uint64, shape (rows, n); ``sums``: float64, shape (rows, m).
+
+    ``used``: when it last was, in Unix time.
+    """
 
     text: bytes
     counts: NDArray[np.uint64]
     sums: NDArray[np.float64]
+    used: float
 
 
 def open_row(path: Path, title: Title, *, row: int) -> Row:
@@ -111,14 +115,15 @@ def read_file(path: Path) -> Sheet | None:
         found = os.fstat(handle)
         if not stat.S_ISREG(found.st_mode) or found.st_size < PAGE:
             return None
-        return read_memory(mmap.mmap(handle, found.st_size, prot=mmap.PROT_READ))
+        memory = mmap.mmap(handle, found.st_size, prot=mmap.PROT_READ)
+        return read_memory(memory, used=found.st_mtime)
     except OSError:
         return None
     finally:
         os.close(handle)
 
 
-def read_memory(memory: mmap.mmap) -> Sheet | None:
+def read_memory(memory: mmap.mmap, *, used: float) -> Sheet | None:
     """A copy of what stands in a mapped ledger; None when it is none."""
     title = _title_of(memory)
     if title is None:
@@ -130,7 +135,9 @@ def read_memory(memory: mmap.mmap) -> Sheet | None:
     found: NDArray[Any] = np.frombuffer(memory, dtype=np.uint64, count=rows * words, offset=start)
     found = found.reshape(rows, words) + np.uint64(0)
     sums = found[:, title.counts : title.counts + title.sums]
-    return Sheet(text=title.text, counts=found[:, : title.counts], sums=sums.copy().view(np.float64))
+    return Sheet(
+        text=title.text, counts=found[:, : title.counts], sums=sums.copy().view(np.float64), used=used
+    )
 
 
 @contextmanager

@@ -3,9 +3,11 @@
 Label values come from the contract, the profile and the route table, never from a request.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from prometheus_client.exposition import choose_encoder
 
@@ -14,12 +16,28 @@ from siklus.errors import SiklusError
 from siklus.serve.counters import Counters
 from siklus.serve.exposition import Exposition
 from siklus.serve.gpus import Gpus
+from siklus.serve.layouts import LIMITS
 from siklus.serve.lineup import Lineup
 from siklus.serve.refusals import status_of
 from siklus.serve.scoring import Scored
 
-# Which version a request's failure is counted for: requests are tasks, and each has its own.
-_BLAMED: ContextVar[Bundle | None] = ContextVar("blamed", default=None)
+
+@dataclass
+class _Request:
+    """Which version a request's failure is counted for."""
+
+    bundle: Bundle | None
+
+
+# Requests are tasks, and each has its own; a thread that works for one shares it.
+_REQUEST: ContextVar[_Request] = ContextVar("request")
+
+
+def picked(bundle: Bundle) -> None:
+    """Say that from here on this is the version that answers the request, and is blamed if it fails."""
+    request = _REQUEST.get(None)
+    if request is not None:
+        request.bundle = bundle
 
 
 class Metrics:
@@ -28,6 +46,8 @@ class Metrics:
     def __init__(self, counters: Counters) -> None:
         self.counters = counters
         self._gpus = Gpus()
+        self._in_flight = 0
+        counters.gauge("in_flight", lambda: self._in_flight)
 
     def watch(self, bundle: Bundle) -> None:
         """Make all series of this version, at 0, before it answers anything: a rate then misses nothing."""
@@ -39,21 +59,30 @@ class Metrics:
 
         It counts for ``bundle``, or for the one that was meanwhile said to answer it (`picked`).
         """
-        _BLAMED.set(bundle)
-        outcome = "error"  # of whatever nobody foresaw
+        request = _Request(bundle)
+        _REQUEST.set(request)
+        self._in_flight += 1
         try:
             yield
-            outcome = "success"
         except SiklusError as error:
-            outcome = "refused" if status_of(error) < 500 else "error"
+            self.failed(endpoint, error, bundle=request.bundle)
+            self.limited(error)
+            raise
+        except BaseException:  # one that nobody foresaw, or a client that left
+            self._count_failed(endpoint, "error", request.bundle)
             raise
         finally:
-            if outcome != "success":
-                self._failed(endpoint, outcome)
+            self._in_flight -= 1
 
-    def picked(self, bundle: Bundle) -> None:
-        """From here on, this is the version that answers the request."""
-        _BLAMED.set(bundle)
+    def failed(self, endpoint: str, error: SiklusError, *, bundle: Bundle | None = None) -> None:
+        """Count one request that is answered with this error, for this version if it was picked."""
+        self._count_failed(endpoint, "refused" if status_of(error) < 500 else "error", bundle)
+
+    def limited(self, error: SiklusError) -> None:
+        """Count what a limit has refused, if that is what this error says."""
+        limit = LIMITS.get(error.code)
+        if limit is not None:
+            self.counters.limited(limit)
 
     def answered(self, endpoint: str, scored: Scored, *, seconds: Sequence[float]) -> None:
         """Count answered rows. ``seconds``: of one request with all the rows, or of each with one row."""
@@ -68,11 +97,11 @@ class Metrics:
         """What a scraper that accepts this is sent, and the content type of it; may run in a thread."""
         self.counters.flush()
         encode, kind = choose_encoder(accept)
-        found = Exposition(self.counters.sheets(), lineup=lineup, gpus=self._gpus.read())
+        sheets, gpus = self.counters.sheets(), self._gpus.read()
+        found = Exposition(sheets, lineup=lineup, gpus=gpus, now=time.time())
         return encode(found), kind
 
-    def _failed(self, endpoint: str, outcome: str) -> None:
-        bundle = _BLAMED.get()
+    def _count_failed(self, endpoint: str, outcome: str, bundle: Bundle | None) -> None:
         if bundle is None:
             self.counters.failed(endpoint, outcome)
         else:

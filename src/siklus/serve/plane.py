@@ -19,6 +19,7 @@ from siklus.records.ids import IdIssuer
 from siklus.serve.after import after
 from siklus.serve.desk import Desk
 from siklus.serve.lineup import Lineup
+from siklus.serve.metrics import picked
 from siklus.serve.patience import too_busy, too_late
 from siklus.serve.recording import Received
 from siklus.serve.routing import arm_by_head, arm_by_row, assigns_by_row
@@ -57,6 +58,8 @@ class DataPlane:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._threads = anyio.CapacityLimiter(SCORING_THREADS)
+        self._waiting = 0
+        desk.metrics.counters.gauge("waiting", lambda: self._waiting)
 
     async def score(self, read: Callable[[Contract], Given], call: Call) -> Scored:
         """Read the rows by the contract of the version that answers, and score all or none.
@@ -79,11 +82,14 @@ class DataPlane:
         most = self._desk.settings.max_waiting
         if self._threads.statistics().tasks_waiting >= most:
             raise too_busy(most)
+        self._waiting += 1
         try:
             with anyio.fail_after(patience):
                 await self._threads.acquire()
         except TimeoutError as exc:
             raise too_late() from exc
+        finally:
+            self._waiting -= 1
         try:
             return await anyio.to_thread.run_sync(work)
         finally:
@@ -95,7 +101,9 @@ def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Cal
         contract = lineup.champion.served.bundle.contract
         given = read(contract)
         arm = arm_by_row(lineup, given, contract)
+        picked(arm.served.bundle)
     else:
         arm = arm_by_head(lineup, call.headers) if call.version is None else lineup.arm_of(call.version)
+        picked(arm.served.bundle)
         given = read(arm.served.bundle.contract)
     return score(arm.served.bundle, given, arm=arm.name, ids=ids), given

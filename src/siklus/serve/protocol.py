@@ -18,7 +18,7 @@ from siklus.errors import RequestError, ServeError, SiklusError
 from siklus.serve.deadlines import Deadlines, Phase, too_slow
 from siklus.serve.desk import Desk
 from siklus.serve.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads
-from siklus.serve.hot_path import HotPath
+from siklus.serve.hot_path import ENDPOINT, HotPath
 from siklus.serve.refusals import refuse
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n%s\r\n%s"
@@ -168,6 +168,7 @@ class Connection(HttpToolsProtocol):
 
     def refuse(self, error: SiklusError) -> None:
         self._asked = b""
+        self._shared.desk.metrics.failed(ENDPOINT, error)
         if not self.transport.is_closing():
             self._refuse(error)
 
@@ -203,6 +204,7 @@ class Connection(HttpToolsProtocol):
 
     def _refuse(self, error: SiklusError) -> None:
         """Say this as the last thing on this connection."""
+        self._shared.desk.metrics.limited(error)
         self._refused = True
         self._held.clear()
         if self._app_is_answering():

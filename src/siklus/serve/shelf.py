@@ -6,8 +6,9 @@ import mmap
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -67,7 +68,7 @@ class Shelf:
         """All that can be read, of this and of all other processes."""
         paths = [] if self._directory is None else sorted(self._directory.glob(f"*{SUFFIX}"))
         found = [read_file(path) for path in paths]
-        found += [read_memory(memory) for memory in self._in_memory.values()]
+        found += [read_memory(memory, used=time.time()) for memory in self._in_memory.values()]
         return [sheet for sheet in found if sheet is not None]
 
     def clear_free_rows(self, name: str, title: Title, *, place: int) -> None:
@@ -82,8 +83,14 @@ class Shelf:
                 with seat, locked(self._directory):
                     open_row(path, title, row=row).counts[place] = 0
 
+    def mark_used(self, name: str) -> None:
+        """Let a ledger's time be that of its last use: what is written to memory does not show there."""
+        if self._directory is not None:
+            with suppress(OSError):  # it may have been taken away meanwhile, or be in memory
+                os.utime(self._directory / f"{name}{SUFFIX}")
+
     def keep_newest(self, prefix: str, *, most: int) -> None:
-        """Take away what has not been opened for the longest time, but nothing that is being written."""
+        """Take away what has not been used for the longest time, but nothing that a process has open."""
         if self._directory is None:
             return
         with locked(self._directory):

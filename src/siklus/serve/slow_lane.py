@@ -39,6 +39,11 @@ class SlowLane:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
         self._busy = False
 
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return len(self._waiting)
+
     def take(self, arm: Arm, asks: Sequence[Ask]) -> None:
         """Queue these, whose rows are read and keep the contract; the others are refused (SV006)."""
         for ask in asks:
