@@ -112,13 +112,15 @@ def test_what_the_quick_way_reads_is_what_the_patient_way_reads(some: list[bytes
         if quick is None:
             continue
         assert slow is not None, "read what is refused"
-        assert quick.matrix.tobytes() == slow.rows.matrix.tobytes()
+        assert quick.rows.matrix.tobytes() == slow.rows.matrix.tobytes()
         assert (quick.unseen, quick.out_of_range) == (slow.unseen, slow.out_of_range)
     alone = [READER.rows([row]) for row, _ in plain]
     together = READER.rows([row for row, _ in plain]) if plain else None
     if plain and all(found is not None for found in alone):
         assert together is not None
-        assert together.matrix.tobytes() == b"".join(found.matrix.tobytes() for found in alone if found)
+        assert together.rows.matrix.tobytes() == b"".join(
+            found.rows.matrix.tobytes() for found in alone if found
+        )
     else:
         assert together is None
 
@@ -133,7 +135,7 @@ def test_a_row_that_keeps_the_contract_goes_the_quick_way(by_name: bool) -> None
     assert found is not None
     # 2024-01-31 was a Wednesday, day 2 of a week that begins with 0.
     expected = [[0.5, np.nan, 2, 1, 2, 1, 8, 2, 7]]
-    np.testing.assert_array_equal(found.matrix, np.array(expected, dtype=np.float32))
+    np.testing.assert_array_equal(found.rows.matrix, np.array(expected, dtype=np.float32))
 
 
 def test_unseen_words_and_numbers_out_of_range_are_counted_row_by_row() -> None:

@@ -20,7 +20,7 @@ KEYS = [f"customer-{i}" for i in range(20_000)]
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     bundle = open_bundle(regressor(tmp_path_factory.mktemp("bundles") / "minutes"))
-    return Served(bundle=bundle, row_seconds=0.0, reader=None)
+    return Served(bundle=bundle, row_seconds=0.0, reader=None, bound=None)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from siklus.bundle.runtime import onnx_runtime
 from siklus.contract.columns import Contract, Task, Tensor, Text
 from siklus.contract.decode import Rows
 from siklus.errors import BundleError
-from siklus.table import is_missing
+from siklus.table import FloatRows, is_missing
 
 ROWS_INPUT = "rows"
 OUTPUTS: Mapping[Task, str] = {"classification": "probabilities", "regression": "value"}
@@ -73,10 +73,33 @@ class OnnxSession:
         self._output = OUTPUTS[contract.task]
         self._refuse_other_shape(path, contract)
 
+    @property
+    def inputs(self) -> list[str]:
+        """What the graph reads: the matrix, and a column each of text or tensors."""
+        return self._inputs
+
     def run(self, rows: Rows) -> Predictions:
-        feeds = {name: self._feed(rows, name) for name in self._inputs}
+        return self.predictions(self.raw({name: self._feed(rows, name) for name in self._inputs}))
+
+    def raw(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+        """What the graph answers, shape (n, outputs)."""
         (raw,) = self._session.run([self._output], feeds)
+        found: NDArray[Any] = raw
+        return found
+
+    def predictions(self, raw: NDArray[Any]) -> Predictions:
         return Predictions(self._task, raw[:, 0] if self._task == "regression" else raw)
+
+    def bind(self, rows: FloatRows, raw: NDArray[Any]) -> Any:
+        """Buffers for `run_bound`: it reads ``rows`` and writes ``raw``, which must both outlive it."""
+        binding = self._session.io_binding()
+        where = ("cpu", 0)
+        binding.bind_input(ROWS_INPUT, *where, rows.dtype.type, rows.shape, rows.ctypes.data)
+        binding.bind_output(self._output, *where, raw.dtype.type, raw.shape, raw.ctypes.data)
+        return binding
+
+    def run_bound(self, binding: Any) -> None:
+        self._session.run_with_iobinding(binding)
 
     def _feed(self, rows: Rows, name: str) -> NDArray[Any]:
         if name == ROWS_INPUT:

@@ -8,7 +8,6 @@ left to `decode_records`, which knows how to say what is wrong; so the two canno
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 from typing import Annotated, Any, TypeAlias
 
@@ -30,9 +29,10 @@ from siklus.contract.columns import (
     Text,
     slots_of,
 )
+from siklus.contract.decode import Decoded, Rows
 from siklus.contract.moments import decode_moments
 from siklus.contract.problems import Problems
-from siklus.table import FloatRows, objects
+from siklus.table import objects
 
 Row: TypeAlias = tuple[Any, ...]  # the cells in the contract's order
 
@@ -40,15 +40,6 @@ _BEGINNING = re.compile(rb'\s*\{\s*"features"\s*:\s*([\[{])')
 # Up to here every whole number is a float64, so none is rounded before it is looked at.
 _Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 _TYPES: Mapping[type, Any] = {Number: float, Integer: _Whole, Boolean: bool, Datetime: str}
-
-
-@dataclass(frozen=True)
-class QuickRows:
-    """``matrix`` as in `Rows`; ``unseen`` and ``out_of_range`` as in `Decoded`."""
-
-    matrix: FloatRows
-    unseen: Mapping[str, int]
-    out_of_range: Mapping[str, int]
 
 
 class QuickReader:
@@ -97,7 +88,7 @@ class QuickReader:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
 
-    def rows(self, waiting: Sequence[Row]) -> QuickRows | None:
+    def rows(self, waiting: Sequence[Row]) -> Decoded | None:
         """The rows together, in their order; None when `decode_records` would refuse one of them."""
         matrix = self._numbers([self._indexed(row) for row in waiting] if self._words else waiting)
         # fmax passes over NaN, which is a missing cell here: JSON has no other.
@@ -113,7 +104,7 @@ class QuickReader:
                     return None
                 if found:
                     (unseen if checked.is_word else out_of_range)[checked.name] = found
-        return QuickRows(matrix.astype(np.float32), unseen, out_of_range)
+        return Decoded(Rows(matrix.astype(np.float32), {}, {}), [], 0, unseen, out_of_range)
 
     def _indexed(self, row: Row) -> list[Any]:
         cells = list(row)

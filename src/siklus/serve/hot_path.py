@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from siklus.contract.quick import QuickRows
+from siklus.contract.decode import Decoded
 from siklus.serve.after import after
 from siklus.serve.asks import Ask, Caller, leave_to_app
 from siklus.serve.desk import Desk
@@ -17,7 +17,7 @@ from siklus.serve.heads import Head
 from siklus.serve.lineup import Arm, Lineup
 from siklus.serve.payload import answer_body
 from siklus.serve.recording import Received
-from siklus.serve.scoring import Scored, score_quick
+from siklus.serve.scoring import Scored, answered
 from siklus.serve.slow_lane import SlowLane
 
 ENDPOINT = "/predict"
@@ -69,21 +69,23 @@ class HotPath:
             else:
                 ask.row = row
                 plain.append(ask)
-        rows = reader.rows([ask.row for ask in plain]) if plain else None
-        if rows is not None:
-            self._score(arm, plain, rows)
+        decoded = reader.rows([ask.row for ask in plain]) if plain else None
+        if decoded is not None:
+            self._score(arm, plain, decoded)
         elif len(plain) > 1:
             for ask in plain:  # one of them is refused: it must not take the others with it
                 self._take(arm, [ask])
         else:
             leave_to_app(plain)
 
-    def _score(self, arm: Arm, asks: Sequence[Ask], rows: QuickRows) -> None:
+    def _score(self, arm: Arm, asks: Sequence[Ask], decoded: Decoded) -> None:
         if not arm.served.is_quick:
             self._slow.take(arm, asks)
             return
         try:
-            scored = score_quick(arm.served.bundle, rows, arm=arm.name, ids=self._desk.records.ids)
+            predictions = arm.served.predict(decoded.rows)
+            ids = self._desk.records.ids
+            scored = answered(arm.served.bundle, decoded, predictions, arm=arm.name, ids=ids)
         except Exception:  # noqa: BLE001 - whatever the model raises, the app meets it again and logs it
             leave_to_app(asks)
             return

@@ -4,7 +4,10 @@ import random
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from siklus.bundle.bound import BoundSession
 from siklus.bundle.read import Bundle
+from siklus.bundle.session import Predictions
+from siklus.contract.decode import Rows
 from siklus.contract.quick import QuickReader
 from siklus.errors import RequestError
 from siklus.registry.policy import CHAMPION
@@ -20,12 +23,18 @@ UNPUBLISHED = 0  # the revision of a lineup that comes from no traffic policy
 class Served:
     """A bundle that has made a prediction here. ``row_seconds`` is what one row cost it.
 
-    ``reader`` reads plain rows of its contract; None where a column has no place in the matrix.
+    ``reader`` reads plain rows of its contract; None where a column has no place in the matrix. ``bound``
+    scores them, on the event loop only; None where the model is no graph over the matrix.
     """
 
     bundle: Bundle
     row_seconds: float
     reader: QuickReader | None
+    bound: BoundSession | None
+
+    def predict(self, rows: Rows) -> Predictions:
+        """Score rows that ``reader`` read; on the event loop only."""
+        return self.bundle.predict(rows) if self.bound is None else self.bound.run(rows.matrix)
 
     @property
     def is_quick(self) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
+from siklus.bundle.bound import BoundSession, can_bind
 from siklus.bundle.read import Bundle
 from siklus.contract.examples import example_row
 from siklus.contract.quick import QuickReader
@@ -114,7 +115,9 @@ def opened(load: Callable[[], Bundle], *, prepare: Callable[[Bundle], None]) -> 
     bundle = load()
     prepare(bundle)
     reader = QuickReader(bundle.contract) if QuickReader.can_read(bundle.contract) else None
-    return Served(bundle=bundle, row_seconds=warm_up(bundle), reader=reader)
+    session, width = bundle.session, bundle.contract.width
+    bound = BoundSession(session, width=width) if can_bind(session) else None
+    return Served(bundle=bundle, row_seconds=warm_up(bundle), reader=reader, bound=bound)
 
 
 def warm_up(bundle: Bundle) -> float:

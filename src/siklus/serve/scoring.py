@@ -11,8 +11,7 @@ import numpy as np
 from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
 from siklus.contract.columns import Label
-from siklus.contract.decode import Rows, decode_records, decode_table
-from siklus.contract.quick import QuickRows
+from siklus.contract.decode import Decoded, Rows, decode_records, decode_table
 from siklus.errors import RequestError, ServeError
 from siklus.records.ids import IdIssuer
 from siklus.table import Table
@@ -69,21 +68,13 @@ def score(bundle: Bundle, given: Given, *, arm: str, ids: IdIssuer) -> Scored:
         rows = decoded.accepted()
     except RecursionError as exc:
         raise RequestError("RQ001", "lists nested too deeply", expected="rows of plain values") from exc
-    unseen, outside = decoded.unseen, decoded.out_of_range
-    return score_rows(bundle, rows, arm=arm, ids=ids, unseen=unseen, out_of_range=outside)
+    return answered(bundle, decoded, bundle.predict(rows), arm=arm, ids=ids)
 
 
-def score_rows(
-    bundle: Bundle,
-    rows: Rows,
-    *,
-    arm: str,
-    ids: IdIssuer,
-    unseen: Mapping[str, int],
-    out_of_range: Mapping[str, int],
+def answered(
+    bundle: Bundle, decoded: Decoded, predictions: Predictions, *, arm: str, ids: IdIssuer
 ) -> Scored:
-    """Score decoded rows. ServeError SV004 when the model's own answer is no number."""
-    predictions = bundle.predict(rows)
+    """What to answer to accepted rows. ServeError SV004 when the model's own answer is no number."""
     if not np.isfinite(predictions.raw).all():
         raise ServeError(
             "SV004", "the model answered with a value that is no finite number", expected="another version"
@@ -91,24 +82,12 @@ def score_rows(
     return Scored(
         bundle=bundle,
         arm=arm,
-        rows=rows,
+        rows=decoded.rows,
         predictions=predictions,
         labels=bundle.labels(predictions),
-        ids=ids.issue(len(rows), now_ms=time.time_ns() // 1_000_000),
-        unseen=unseen,
-        out_of_range=out_of_range,
-    )
-
-
-def score_quick(bundle: Bundle, rows: QuickRows, *, arm: str, ids: IdIssuer) -> Scored:
-    """Score rows that were read the quick way."""
-    return score_rows(
-        bundle,
-        Rows(rows.matrix, {}, {}),
-        arm=arm,
-        ids=ids,
-        unseen=rows.unseen,
-        out_of_range=rows.out_of_range,
+        ids=ids.issue(len(decoded.rows), now_ms=time.time_ns() // 1_000_000),
+        unseen=decoded.unseen,
+        out_of_range=decoded.out_of_range,
     )
 
 

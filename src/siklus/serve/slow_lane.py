@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeAlias
 
+from siklus.contract.decode import Decoded
 from siklus.errors import RequestError
 from siklus.records.ids import IdIssuer
 from siklus.serve.asks import Ask, leave_to_app
 from siklus.serve.lineup import Arm
 from siklus.serve.patience import HEADER, patience_of, too_busy, too_late
-from siklus.serve.scoring import Scored, score_quick
+from siklus.serve.scoring import Scored, answered
 
 ROWS_AT_ONCE = 256  # so that nobody waits for everybody who is before him
 
@@ -63,12 +64,13 @@ class SlowLane:
         arm, asks = self._next()
         if arm is None or arm.served.reader is None:
             return
-        rows = arm.served.reader.rows([ask.row for ask in asks])
-        if rows is None:
+        decoded = arm.served.reader.rows([ask.row for ask in asks])
+        if decoded is None:
             leave_to_app(asks)
+            self._run_next()
             return
         self._busy = True
-        running = self._thread.submit(score_quick, arm.served.bundle, rows, arm=arm.name, ids=self._ids)
+        running = self._thread.submit(_score, arm, decoded, self._ids)
         running.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._finish, asks, done))
 
     def _next(self) -> tuple[Arm | None, list[Ask]]:
@@ -95,3 +97,8 @@ class SlowLane:
         else:
             leave_to_app(asks)  # it meets the error again, and logs it
         self._run_next()
+
+
+def _score(arm: Arm, decoded: Decoded, ids: IdIssuer) -> Scored:
+    bundle = arm.served.bundle
+    return answered(bundle, decoded, bundle.predict(decoded.rows), arm=arm.name, ids=ids)
