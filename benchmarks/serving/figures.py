@@ -29,7 +29,7 @@ class Figure(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """What a contender costs before and beside its answers; memory is proportional (PSS), after the load."""
+    """What a contender costs before and beside its answers; memory (PSS) is that after single rows."""
 
     session: str
     contender: str

@@ -64,8 +64,8 @@ def measure(session: Session, plan: Plan, *, case: Case, scratch: Path) -> Seen:
             for contender in session.contenders
         ]
         street = Street(servers=servers, case=case, scratch=scratch, seconds=plan.seconds)
-        settings, refusals = _settings(street, plan)
-        rounds = list(_rounds(session.name, settings, servers, plan))
+        rounds = list(_rounds(session.name, _settings(street, plan), servers, plan))
+        # Before the batches: they bring libraries and buffers that a server of single rows never needs.
         standings = [
             Standing(
                 session=session.name,
@@ -75,6 +75,8 @@ def measure(session: Session, plan: Plan, *, case: Case, scratch: Path) -> Seen:
             )
             for server in servers
         ]
+        in_batches, refusals = street.batches(plan.batches)
+        rounds += _rounds(session.name, in_batches, servers, plan)
     return Seen(rounds=rounds, standings=standings, refusals=refusals)
 
 
@@ -88,8 +90,7 @@ def _trial_starts(session: Session, plan: Plan, *, case: Case, scratch: Path) ->
     return found
 
 
-def _settings(street: Street, plan: Plan) -> tuple[list[Setting], list[str]]:
-    in_batches, refusals = street.batches(plan.batches)
+def _settings(street: Street, plan: Plan) -> list[Setting]:
     return [
         *(street.waves(f"c{count}", plan.load, connections=count) for count in plan.connections),
         *(
@@ -97,8 +98,7 @@ def _settings(street: Street, plan: Plan) -> tuple[list[Setting], list[str]]:
             for count in plan.named_connections
         ),
         *(street.waves(name, CLIENTS[name], connections=1) for name in plan.clients),
-        *in_batches,
-    ], refusals
+    ]
 
 
 def _rounds(
