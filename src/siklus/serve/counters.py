@@ -194,14 +194,13 @@ class Counters:
         """Count a request or connection that a limit refused. ``limit``: a value of `layouts.LIMITS`."""
         self._row.counts[SERVER.places["limits", limit]] += 1
 
-    def follow(self, what: str, label: str, read: Callable[[], int]) -> None:
-        """Add to a count, every second, by how much this number of another part has grown.
+    def log(self, label: str, read: Callable[[], int]) -> None:
+        """Add to a count, every second, by how much this number of the prediction log has grown.
 
-        ``what``: `written` or `dropped`; ``label``: one of `layouts.LOGGED`. ``read`` starts at 0 in each
-        process and is called from a thread.
+        ``label``: `written` or `dropped`. ``read`` starts at 0 in each process; it is called from a thread.
         """
         with self._following:
-            self._followed.append((SERVER.places[what, label], read, 0))
+            self._followed.append((SERVER.places["log", label], read, 0))
 
     def gauge(self, label: str, read: Callable[[], int]) -> None:
         """Show this number, at least 0, as it is; added up where several are given.

@@ -48,6 +48,9 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
         open_records(plan.state, plan.records, worker, key=plan.key) as records,
         _models(plan, prepare=partial(_introduce, metrics, records)) as models,
     ):
+        if (log := records.log) is not None:
+            counters.log("written", lambda: log.written)
+            counters.log("dropped", lambda: log.dropped)
         if plan.bundle is not None:
             models.when_failed(partial(_give_up, lifecycle, worker))
         yield Desk(plan=plan, models=models, metrics=metrics, lifecycle=lifecycle, records=records)

@@ -21,11 +21,18 @@ BINS_SECONDS = 3600.0  # after its last use a version loses its features' series
 
 # The counts of the server's ledger, as series: name, sort of count, label, meaning.
 TOTALS = (
-    ("ml_feedback_total", "feedback", "result", "Outcomes that were sent, by what became of them."),
+    (
+        "ml_feedback_total",
+        "feedback",
+        "result",
+        "Outcomes that came back, by what became of them; a refused request counts one.",
+    ),
     ("ml_limited_total", "limits", "limit", "Requests and connections that a limit refused."),
-    ("ml_log_written_total", "written", "log", "Records written, which survive a killed process."),
-    ("ml_log_dropped_total", "dropped", "log", "Records lost because the disk did not take them."),
 )
+LOG: Mapping[str, str] = {
+    "written": "Records of the prediction log that survive a killed process.",
+    "dropped": "Records that the prediction log lost, because the disk did not take them.",
+}
 PROCESSES: Mapping[str, str] = {
     "ml_worker_up": "1 for a process of the server that lives, 0 for one that died and was not replaced.",
     "ml_worker_starts_total": "Processes that have had this place; all but the first one are replacements.",
@@ -166,6 +173,8 @@ class Exposition:
             for labels, count in self._counted(what):
                 family.add_metric(labels, count)
             yield family
+        for [label], count in self._counted("log"):
+            yield CounterMetricFamily(f"ml_log_{label}_total", LOG[label], value=count)
 
     def _counted(self, what: str) -> Iterator[tuple[list[str], float]]:
         """The labels and the sum over all workers of each count of this sort."""

@@ -40,6 +40,10 @@ class FeedbackCall:
         The same outcome again changes nothing; another one for the same prediction is refused (409), and so
         is an id that was not issued here (404). What is answered with 200 is stored.
         """
+        with self._desk.metrics.watched_feedback():
+            return await self._stored(request)
+
+    async def _stored(self, request: Request) -> Response:
         outcomes = self._desk.records.outcomes
         if outcomes is None:
             expected = "a server with a state directory, and [records] enabled"
@@ -50,6 +54,7 @@ class FeedbackCall:
         reader = FeedbackReader(self._desk.records.ids, None if bundle is None else bundle.contract)
         work = partial(_take, body, reader, outcomes, max_rows=settings.max_batch_rows)
         answer = await anyio.to_thread.run_sync(work, limiter=self._threads)
+        self._desk.metrics.stored(count=answer.count, new=answer.new)
         return Response(msgspec.json.encode(answer), media_type=JSON)
 
 

@@ -29,7 +29,7 @@ ENDPOINTS = (
     SHADOW,
 )
 OUTCOMES = ("success", "refused", "error")  # answered; the request was wrong (4xx); the server was (5xx)
-FEEDBACK = ("recorded", "repeated", "conflicting", "unknown", "refused")  # what became of an outcome
+FEEDBACK = ("new", "known", "unknown_id", "conflicting", "refused", "error")  # what became of an outcome
 # Which limit refused, by the code of the refusal.
 LIMITS: Mapping[str, str] = {
     "RQ007": "batch_rows",
@@ -40,7 +40,6 @@ LIMITS: Mapping[str, str] = {
     "SV021": "connections",
     "SV022": "patience",
 }
-LOGGED = ("predictions", "outcomes")
 NO_VERSION = "none"  # of a request that failed before a version was picked for it
 
 # Seconds. A row takes about 0.2 ms all in all, a large batch takes seconds.
@@ -104,8 +103,7 @@ class ServerLayout(msgspec.Struct, tag="server", frozen=True, kw_only=True, dict
     failures: tuple[str, ...] = OUTCOMES[1:]
     feedback: tuple[str, ...] = FEEDBACK
     limits: tuple[str, ...] = tuple(LIMITS.values())
-    written: tuple[str, ...] = LOGGED
-    dropped: tuple[str, ...] = LOGGED
+    log: tuple[str, ...] = ("written", "dropped")
     gauges: tuple[str, ...] = ("in_flight", "waiting")
 
     @cached_property
@@ -113,7 +111,7 @@ class ServerLayout(msgspec.Struct, tag="server", frozen=True, kw_only=True, dict
         """(what, label values …) → place."""
         names: list[tuple[str, ...]] = [("pid",), ("ticks",), ("starts",)]
         names += [("failed", at, how) for at in self.endpoints for how in self.failures]
-        for what in ("feedback", "limits", "written", "dropped", "gauges"):
+        for what in ("feedback", "limits", "log", "gauges"):
             names += [(what, label) for label in getattr(self, what)]
         return {name: place for place, name in enumerate(names)}
 

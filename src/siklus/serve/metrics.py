@@ -21,6 +21,8 @@ from siklus.serve.lineup import Lineup
 from siklus.serve.refusals import status_of
 from siklus.serve.scoring import Scored
 
+FEEDBACK_REFUSED = {"RW020": "unknown_id", "RW021": "conflicting"}  # other codes are `refused`, or `error`
+
 
 @dataclass
 class _Request:
@@ -83,6 +85,25 @@ class Metrics:
         limit = LIMITS.get(error.code)
         if limit is not None:
             self.counters.limited(limit)
+
+    @contextmanager
+    def watched_feedback(self) -> Iterator[None]:
+        """Count a request with outcomes that is refused, or fails."""
+        try:
+            yield
+        except SiklusError as error:
+            refused = "refused" if status_of(error) < 500 else "error"
+            self.counters.feedback(FEEDBACK_REFUSED.get(error.code, refused))
+            self.limited(error)
+            raise
+        except BaseException:  # as in `watched`
+            self.counters.feedback("error")
+            raise
+
+    def stored(self, *, count: int, new: int) -> None:
+        """Count outcomes that are stored, ``new`` of them for the first time."""
+        self.counters.feedback("new", new)
+        self.counters.feedback("known", count - new)
 
     def answered(self, endpoint: str, scored: Scored, *, seconds: Sequence[float]) -> None:
         """Count answered rows. ``seconds``: of one request with all the rows, or of each with one row."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
 from siklus.serve.companions import Companion, Errand, compaction
+from siklus.serve.counters import supervising
 from siklus.serve.events import tell_events
 from siklus.serve.listening import listening
 from siklus.serve.notices import noticed
@@ -32,6 +33,7 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
     tls = tls_of(plan.serve)
     with (
         shared_counters(plan.state) as counters,
+        supervising(counters),
         noticed() as notices,
         listening(plan.serve) as listeners,
     ):
