@@ -1,5 +1,6 @@
 """A project's traffic policy, from the command line's side: what is decided is brought here and published."""
 
+import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -82,5 +83,7 @@ def decide(
 
 
 def _author() -> str:
-    # A container's user often has no name.
-    return os.environ.get("LOGNAME") or os.environ.get("USER") or f"user {os.getuid()}"
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user often has no name
+        return f"user {os.getuid()}"

@@ -170,7 +170,8 @@ def _print(policy: TrafficPolicy, published: TrafficPolicy | None) -> None:
         for arm in allotment.everybody
     ]
     shown = results()
-    shown.print(table(title, ["arm", "version", "share", "digest"], rows))
+    shown.print(title, markup=False)
+    shown.print(table("", ["arm", "version", "share", "digest"], rows))
     dealt = "by chance" if allotment.sticky is None else f"by {allotment.sticky}"
     if len(allotment.arms) > 1 or allotment.sticky is not None:
         shown.print(f"Requests are dealt {dealt}.", markup=False)

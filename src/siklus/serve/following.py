@@ -73,6 +73,7 @@ class Follower:
 
     def _turn(self) -> bool:
         """Load what is published and let it answer; False, with the lineup as it was, when that fails."""
+        self.models.pending = Pending(revision=None)
         loading = self._attempt(self._published)
         failure = loading.exception()
         if failure is not None:
@@ -80,6 +81,7 @@ class Follower:
             if self.models.lineup is None:
                 self._fall_back()
             return False
+        self.models.pending = None
         policy, lineup = loading.result()
         before = self.models.lineup
         if before is None or policy.revision != before.revision:
@@ -104,12 +106,11 @@ class Follower:
 
     def _load(self, file: Path) -> Loaded:
         policy = read_policy(file)
+        if file == self._published:
+            self.models.pending = Pending(revision=policy.revision)
         before = self.models.lineup
-        self.models.pending = Pending(revision=policy.revision)
         ready = {} if before is None else {_name(arm.served.bundle): arm.served for arm in before.everybody}
-        lineup = lineup_of(policy, partial(self._served, ready))
-        self.models.pending = None
-        return policy, lineup
+        return policy, lineup_of(policy, partial(self._served, ready))
 
     def _served(self, ready: dict[tuple[str, str], Served], arm: PolicyArm) -> Served:
         """The one that answers already, or a new one."""
