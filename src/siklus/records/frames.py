@@ -13,7 +13,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from siklus.errors import RecordsError
@@ -41,7 +41,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Damage:
-    """Bytes that hold no sound frame. ``torn``: up to the file's end, as an interrupted write leaves it."""
+    """Bytes that hold no sound frame. ``torn``: up to the end of a file that nobody has finished."""
 
     offset: int
     size: int
@@ -82,9 +82,14 @@ def scan(content: bytes, *, where: str) -> Iterator[Found]:
         raise RecordsError(
             "RC002", f"{where}: record format {number}", expected=f"format {', '.join(map(str, READERS))}"
         )
-    # A file that was sealed has its trailer at the end; one that was not ends with a frame.
-    end = len(content) - HEADER_BYTES if last == known and len(content) > HEADER_BYTES else len(content)
-    yield from READERS[number](content, mark, HEADER_BYTES, end)
+    # A file that was sealed has its trailer at the end; one that was not ends with a frame, or torn.
+    is_sealed = last == known and len(content) > HEADER_BYTES
+    end = len(content) - HEADER_BYTES if is_sealed else len(content)
+    for found in READERS[number](content, mark, HEADER_BYTES, end):
+        if isinstance(found, Damage) and not is_sealed and found.offset + found.size == end:
+            yield replace(found, torn=True)
+        else:
+            yield found
 
 
 def scan_from(content: bytes, mark: bytes, start: int, end: int) -> Iterator[Found]:
@@ -97,7 +102,7 @@ def scan_from(content: bytes, mark: bytes, start: int, end: int) -> Iterator[Fou
             at = frame.end
             continue
         ahead = _next_sound(content, mark, at + 1, end)
-        yield Damage(at, ahead - at, torn=ahead == end)
+        yield Damage(at, ahead - at)
         at = ahead
 
 

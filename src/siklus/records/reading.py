@@ -43,6 +43,11 @@ def read_segment(path: Path) -> Iterator[PredictionRecord | Damage]:
         yield found
 
 
+def is_damage(found: PredictionRecord | Damage) -> bool:
+    """Whether something was lost that had been written; a killed writer's unfinished frame was not."""
+    return isinstance(found, Damage) and not found.torn
+
+
 def read_records(content: bytes, *, log: str, where: str) -> Iterator[PredictionRecord | Damage]:
     """The records of a segment's bytes."""
     columns: dict[str, tuple[str, ...]] = {}

@@ -1,0 +1,135 @@
+"""Query: SQL over all records, whether they lie in Parquet files or in segments that are still written.
+
+predictions   prediction_id, time, version, arm, features (JSON), prediction, predicted_number, probability,
+              latency_ms, log, sequence
+shadows       the same, of versions that only watch
+outcomes      prediction_id, outcome, outcome_number, observed, received
+joined        predictions with outcome, outcome_number, observed, received, delay_seconds (NULL without one)
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import duckdb
+import msgspec
+from duckdb import DuckDBPyConnection, StatementType
+
+from siklus.data.engine import Engine, open_engine, quoted
+from siklus.errors import RecordsError
+from siklus.records.layout import Layout, steady
+from siklus.records.outcomes import read_outcomes
+from siklus.records.parquet import holdings, parquet_rows, write_lines
+
+# A class as its text, and the number that it is, if it is one.
+_PREDICTIONS = """
+CREATE VIEW {name} AS
+SELECT prediction_id, time, version, arm, features, prediction ->> '$' AS prediction,
+    TRY_CAST(prediction ->> '$' AS DOUBLE) AS predicted_number, probability, latency_ms, log, sequence
+FROM siklus_records WHERE shadow = {shadow}
+"""
+_OUTCOMES = """
+CREATE VIEW outcomes AS
+SELECT prediction_id, outcome ->> '$' AS outcome, TRY_CAST(outcome ->> '$' AS DOUBLE) AS outcome_number,
+    make_timestamp(observed_us) AS observed, make_timestamp(received_us) AS received
+FROM siklus_outcomes
+"""
+_JOINED = """
+CREATE VIEW joined AS
+SELECT predictions.*, outcome, outcome_number, observed, received,
+    epoch(coalesce(observed, received) - time) AS delay_seconds
+FROM predictions LEFT JOIN outcomes USING (prediction_id)
+"""
+_ASKS_FOR_OUTCOMES = re.compile(r"\b(outcomes|joined)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows of a query; the cells as DuckDB gives them to Python."""
+
+    columns: tuple[str, ...]
+    rows: list[tuple[object, ...]]
+
+
+def query(layout: Layout, sql: str) -> Answer:
+    """Ask the records one SELECT. RecordsError RC007 for anything else, and for what DuckDB refuses."""
+    with open_views(layout, for_query=sql) as connection:
+        try:
+            statements = connection.extract_statements(sql)
+            if [statement.type for statement in statements] != [StatementType.SELECT]:
+                raise _refused("it is not one SELECT")
+            found = connection.execute(statements[0])
+            columns = tuple(column[0] for column in found.description or ())
+            return Answer(columns, found.fetchall())
+        except duckdb.Error as exc:
+            raise _refused(str(exc)) from exc
+
+
+@contextmanager
+def open_views(layout: Layout, *, for_query: str = "") -> Iterator[DuckDBPyConnection]:
+    """A connection with the views above; those of outcomes only where the query speaks of them.
+
+    Nothing is replaced meanwhile, and the connection reads nothing but the records.
+    """
+    layout = Layout(layout.root.absolute())
+    with steady(layout), open_engine() as engine:
+        try:
+            _make_views(engine, layout)
+            if _ASKS_FOR_OUTCOMES.search(for_query):
+                _make_outcomes(engine, layout)
+            _close_in(engine, layout)
+        except duckdb.Error as exc:
+            raise RecordsError(
+                "RC006", f"{layout.root}: {exc}", expected="room on the disk, and sound Parquet files"
+            ) from exc
+        yield engine.connection
+
+
+def _make_views(engine: Engine, layout: Layout) -> None:
+    connection = engine.connection
+    held = holdings(connection, layout)
+    fresh = write_lines(held.segments, engine.scratch / "fresh.json")
+    connection.execute(f"CREATE TABLE siklus_fresh AS FROM {fresh.relation}")
+    parts = ["FROM siklus_fresh"]
+    if held.files:
+        parts.append(f"FROM {parquet_rows([file.path for file in held.files])}")
+    connection.execute(f"CREATE VIEW siklus_records AS {' UNION ALL BY NAME '.join(parts)}")
+    connection.execute(_PREDICTIONS.format(name="predictions", shadow="false"))
+    connection.execute(_PREDICTIONS.format(name="shadows", shadow="true"))
+
+
+def _make_outcomes(engine: Engine, layout: Layout) -> None:
+    path = engine.scratch / "outcomes.json"
+    with path.open("wb") as file:
+        for prediction_id, outcome, observed_us, received_us in read_outcomes(layout.outcomes):
+            line = (prediction_id, msgspec.Raw(outcome.encode()), observed_us, received_us)
+            file.write(msgspec.json.encode(dict(zip(_OUTCOME_KINDS, line, strict=True))) + b"\n")
+    kinds = ", ".join(f"{name}: {quoted(kind)}" for name, kind in _OUTCOME_KINDS.items())
+    engine.connection.execute(
+        f"CREATE TABLE siklus_outcomes AS FROM read_json({quoted(str(path))}, "
+        f"format = 'newline_delimited', columns = {{{kinds}}})"
+    )
+    engine.connection.execute(_OUTCOMES)
+    engine.connection.execute(_JOINED)
+
+
+_OUTCOME_KINDS = {
+    "prediction_id": "VARCHAR",
+    "outcome": "JSON",
+    "observed_us": "BIGINT",
+    "received_us": "BIGINT",
+}
+
+
+def _close_in(engine: Engine, layout: Layout) -> None:
+    """From here on the connection reads the Parquet files, and can be told nothing else."""
+    engine.connection.execute(f"SET allowed_directories = [{quoted(str(layout.parquet.absolute()))}]")
+    engine.connection.execute("SET enable_external_access = false")
+    engine.connection.execute("SET lock_configuration = true")
+
+
+def _refused(reason: str) -> RecordsError:
+    return RecordsError(
+        "RC007", f"the query was refused: {reason}", expected="one SELECT over predictions, outcomes, joined"
+    )
