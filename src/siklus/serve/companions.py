@@ -10,6 +10,8 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 
+from siklus.project.sections import Records
+from siklus.records.layout import Layout
 from siklus.records.segments import SEALED
 from siklus.serve.forking import die_with_parent
 from siklus.serve.team import pause_after
@@ -71,15 +73,24 @@ class Errand:
                 self.process = _start(self.argv, niceness=LOW_PRIORITY)
 
 
-def compaction(state: Path) -> Errand | None:
+def compaction(state: Path, records: Records) -> Errand | None:
     """Turns sealed segments of the log into Parquet; None where DuckDB is not installed to do it."""
     try:
         metadata.version("duckdb")
     except metadata.PackageNotFoundError:
         return None
+    layout = Layout(state / "records")
+    words = ["--records", str(layout.root), "--keep-days", str(records.keep_days)]
     return Errand(
-        argv=[sys.executable, "-m", "siklus.records.compact", str(state)],
-        is_needed=partial(_has_sealed_segments, state / "records"),
+        argv=[
+            sys.executable,
+            "-m",
+            "siklus.records.compact",
+            *words,
+            "--keep-bytes",
+            str(records.keep_bytes),
+        ],
+        is_needed=partial(_has_sealed_segments, layout.segments),
     )
 
 
@@ -96,8 +107,8 @@ def end(companions: Sequence[Companion | Errand]) -> None:
             process.wait()
 
 
-def _has_sealed_segments(records: Path) -> bool:
-    return any(records.glob(f"**/*{SEALED}"))
+def _has_sealed_segments(segments: Path) -> bool:
+    return any(segments.glob(f"*{SEALED}"))
 
 
 def _start(argv: Sequence[str], *, niceness: int = 0) -> subprocess.Popen[bytes] | None:

@@ -52,5 +52,5 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
 
 def _companions(plan: Plan, residents: Sequence[Sequence[str]]) -> list[Companion | Errand]:
     found: list[Companion | Errand] = [Companion(argv=argv) for argv in residents]
-    errand = compaction(plan.state) if plan.state is not None else None
+    errand = compaction(plan.state, plan.records) if plan.state is not None else None
     return found if errand is None else [*found, errand]
