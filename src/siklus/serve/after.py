@@ -1,4 +1,4 @@
-"""After the answer: what was answered is counted and recorded."""
+"""After the answer: what was answered is counted, recorded, and offered to the shadows."""
 
 from collections.abc import Sequence
 
@@ -12,3 +12,6 @@ def after(desk: Desk, scored: Scored, received: Received, *, endpoint: str, seco
     desk.metrics.answered(endpoint, scored, seconds=seconds)
     if desk.records.log is not None:
         record(desk.records.log, scored, received, seconds=seconds)
+    lineup = desk.models.lineup
+    if lineup is not None and lineup.shadows:
+        desk.shadows.offer(lineup.shadows, scored, received)

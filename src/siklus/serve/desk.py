@@ -16,6 +16,7 @@ from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.metrics import Metrics
 from siklus.serve.models import Models, start_loading
 from siklus.serve.plan import Plan
+from siklus.serve.shadows import Shadows
 
 _LOG = logging.getLogger("siklus.serve")
 
@@ -29,6 +30,7 @@ class Desk:
     metrics: Metrics
     lifecycle: Lifecycle
     records: OpenRecords
+    shadows: Shadows
 
     @property
     def settings(self) -> Serve:
@@ -53,7 +55,15 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
             counters.log("dropped", lambda: log.dropped)
         if plan.bundle is not None:
             models.when_failed(partial(_give_up, lifecycle, worker))
-        yield Desk(plan=plan, models=models, metrics=metrics, lifecycle=lifecycle, records=records)
+        with closing(Shadows(metrics, log=records.log, ids=records.ids)) as shadows:
+            yield Desk(
+                plan=plan,
+                models=models,
+                metrics=metrics,
+                lifecycle=lifecycle,
+                records=records,
+                shadows=shadows,
+            )
 
 
 def _introduce(metrics: Metrics, records: OpenRecords, bundle: Bundle) -> None:
