@@ -76,11 +76,10 @@ def test_a_batch_is_its_rows_one_by_one(irises: Server, rows: list[dict[str, obj
 @given(rows=SEVERAL)
 def test_two_workers_answer_as_one_does(irises: Server, pair: Server, rows: list[dict[str, object]]) -> None:
     one = irises.batch(rows)
+    asked = request(json.dumps({"instances": rows}).encode(), path="/predict/batch")
     for _ in range(3):
-        with httpx.Client(
-            base_url=pair.client.base_url
-        ) as another:  # a new connection may meet either worker
-            two = another.post("/predict/batch", json={"instances": rows}).raise_for_status().json()
+        (answer,) = exchange(pair.port, asked)  # a new connection may meet either worker
+        two = answer.said
         assert (two["predictions"], two["probabilities"]) == (one["predictions"], one["probabilities"])
 
 
