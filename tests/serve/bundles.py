@@ -1,8 +1,9 @@
 """Small bundles with models written by hand, so that each expected answer follows from a formula."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -11,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from siklus.bundle.papers import Golden, Provenance
 from siklus.bundle.write import Contents, seal
 from siklus.contract.columns import Boolean, Category, Contract, Datetime, Integer, Label, Number, Target
-from siklus.stats.profile import Profile, profile_numbers, profile_words
+from siklus.stats.profile import ColumnProfile, Profile, profile_numbers, profile_words
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -49,15 +50,20 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def classifier(
-    path: Path, *, contract: Contract = ODD, weights: np.ndarray = ODD_WEIGHTS, name: str = "irises"
+    path: Path,
+    *,
+    contract: Contract = ODD,
+    weights: np.ndarray = ODD_WEIGHTS,
+    name: str = "irises",
+    columns: Mapping[str, ColumnProfile] = MappingProxyType({}),
 ) -> Path:
-    """Probabilities = softmax(rows · weights), a missing cell read as 0."""
+    """Probabilities = softmax(rows · weights), a missing cell read as 0. ``columns``: of the profile."""
     nodes = [*_filled(), helper.make_node("MatMul", ["filled", "weights"], ["logits"])]
     nodes += [helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1)]
     classes = contract.target.classes or ()
     profile = profile_words(np.zeros(1), classes)
     model = _model(nodes, {"weights": weights}, contract.width, "probabilities", weights.shape[1])
-    return _sealed(path, contract, model, profile, name)
+    return _sealed(path, contract, model, profile, name, columns)
 
 
 def numbers(*names: str) -> Contract:
@@ -131,7 +137,14 @@ def _model(
     return bytes(model.SerializeToString())
 
 
-def _sealed(path: Path, contract: Contract, model: bytes, prediction: object, name: str) -> Path:
+def _sealed(
+    path: Path,
+    contract: Contract,
+    model: bytes,
+    prediction: ColumnProfile,
+    name: str,
+    columns: Mapping[str, ColumnProfile] = MappingProxyType({}),
+) -> Path:
     contents = Contents(
         name=name,
         contract=contract,
@@ -139,7 +152,7 @@ def _sealed(path: Path, contract: Contract, model: bytes, prediction: object, na
         model_format="onnx",
         golden=Golden(instances=[], outputs=[]),
         provenance=Provenance(siklus="0", trained="2026-01-31", model_kind="by hand", triggered_by="a test"),
-        profile=Profile(rows=1, columns={}, prediction=prediction),  # type: ignore[arg-type]  # a ColumnProfile
+        profile=Profile(rows=1, columns=dict(columns), prediction=prediction),
     )
     seal(contents, path, now=NOW)
     return path

@@ -169,13 +169,14 @@ class Counters:
         known = self._versions.get(id(bundle))
         if known is not None:
             return known
-        layout, bins = layout_of(bundle)
+        profile = bundle.profile()
+        layout, bins = layout_of(bundle, profile)
         # A version that is opened a second time goes on with the same object: a place has one writer.
         alive = [*self._versions.values(), *self._unflushed]
         made = next((counters for counters in alive if counters.layout == layout), None)
         if made is None:
             row = self._shelf.open(_ledger_of(bundle.version), layout.title)
-            cuts = None if bundle.contract.target.classes is not None else prediction_cuts(bundle.profile())
+            cuts = None if bundle.contract.target.classes is not None else prediction_cuts(profile)
             made = VersionCounters(layout, row, bins=bins, cuts=cuts, keep=self._keep)
             self._shelf.keep_newest(PREFIX, most=MOST_VERSIONS)
         self._versions[id(bundle)] = made

@@ -132,9 +132,8 @@ def read_layout(text: bytes) -> Layout | None:
     return found
 
 
-def layout_of(bundle: Bundle) -> tuple[VersionLayout, FeatureBins]:
-    """Where this bundle's traffic is counted, and how its rows are."""
-    profile = bundle.profile()
+def layout_of(bundle: Bundle, profile: Profile) -> tuple[VersionLayout, FeatureBins]:
+    """Where this bundle's traffic is counted, and how its rows are; ``profile`` is its own."""
     columns = bins_of(bundle.contract, profile)
     classes = bundle.contract.target.classes
     cuts = prediction_cuts(profile)
