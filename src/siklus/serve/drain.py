@@ -38,6 +38,7 @@ async def drain(reception: Reception, lifecycle: Lifecycle, *, grace_seconds: fl
     """
     now = asyncio.get_running_loop().time
     until = now() + grace_seconds
+    known: dict[object, float] = dict.fromkeys(reception.state.connections, now())
     # uvicorn puts these into every response that has not begun, and closes behind it.
     reception.state.default_headers.append((b"connection", b"close"))
     if lifecycle.replaced:
@@ -45,7 +46,7 @@ async def drain(reception: Reception, lifecycle: Lifecycle, *, grace_seconds: fl
     else:
         await _linger(reception, until=min(until, now() + LINGER_SECONDS))
         await _close_the_door(reception, until=until)
-    await _finish(reception.state, lifecycle, until=until)
+    await _finish(reception.state, lifecycle, known=known, until=until)
 
 
 async def _linger(reception: Reception, *, until: float) -> None:
@@ -67,10 +68,15 @@ async def _close_the_door(reception: Reception, *, until: float) -> None:
     reception.server.close()
 
 
-async def _finish(state: ServerState, lifecycle: Lifecycle, *, until: float) -> None:
-    """Until nothing is left: each connection closes behind its answer, or when it has long been idle."""
+async def _finish(
+    state: ServerState, lifecycle: Lifecycle, *, known: dict[object, float], until: float
+) -> None:
+    """Until nothing is left: each connection closes behind its answer, or when it has long been idle.
+
+    ``known``: since when each connection has been there. One that asks is gone behind its answer, so the
+    others have been idle since then.
+    """
     now = asyncio.get_running_loop().time
-    known: dict[object, float] = {}
     while state.connections or state.tasks:
         if now() >= until or lifecycle.hurried:
             _cut_off(state)

@@ -127,9 +127,12 @@ def _unix_listener(path: Path) -> Listener:
     try:
         with _refusals(str(path)):
             listener.bind(str(path))
+            listener.listen(WAITING_CONNECTIONS)
+    except ServeError:
+        listener.close()
+        raise
     finally:
         os.umask(before)
-    listener.listen(WAITING_CONNECTIONS)
     return Listener(socket=listener, inode=path.lstat().st_ino)
 
 

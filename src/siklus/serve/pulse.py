@@ -12,10 +12,10 @@ from siklus.serve.board import Phase
 
 SILENT_SECONDS = 0.8  # eight beats; a shorter silence means nothing
 STILL_SECONDS = 0.6  # of no processor time within it: stopped, or waiting for what never comes
-CROWDED_SECONDS = 15.0  # for a worker that would run if the machine or its disk let it
 LOADING_SECONDS = 120.0  # opening a large model may hold Python's lock all the while
 # Of processor time without a beat: a worker that turns in a circle. 16 MB of `[]` take 1.2 s to read.
 RUNAWAY_SECONDS = 5.0
+CROWDED_TIMES = 3.0  # as long, for a worker that would run if the machine or its disk let it
 RUNAWAY_SECONDS_PER_BYTE = RUNAWAY_SECONDS / 16_000_000
 
 STAT_AFTER_NAME = 3  # /proc/PID/stat: the fields behind the name in brackets start with number 3
@@ -63,11 +63,8 @@ def is_stuck(pulse: Pulse, phase: Phase, *, max_body_bytes: int) -> bool:
     if pulse.silent < SILENT_SECONDS:
         return False
     runaway = max(RUNAWAY_SECONDS, RUNAWAY_SECONDS_PER_BYTE * max_body_bytes)
-    return (
-        pulse.still >= STILL_SECONDS
-        or pulse.burnt >= runaway
-        or (pulse.silent >= CROWDED_SECONDS and pulse.burnt < runaway)
-    )
+    longest = runaway * CROWDED_TIMES
+    return pulse.still >= STILL_SECONDS or pulse.burnt >= runaway or pulse.silent >= longest
 
 
 def sight_of(pid: int) -> Sight | None:

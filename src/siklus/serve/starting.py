@@ -27,7 +27,6 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
     ServeError SV003 for the address, SV009 when nothing can be answered, SV012 for the TLS files.
     """
     began = time.monotonic()
-    tell_events()
     if isinstance(plan.bundle, Path):
         read_manifest(plan.bundle)  # a wrong path is said before anything listens
     tls = tls_of(plan.serve)
@@ -37,6 +36,7 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
         noticed() as notices,
         listening(plan.serve) as listeners,
     ):
+        tell_events()
         _LOG.info("listening", extra={"url": listeners[0].url(tls=tls is not None)})
         _LOG.info("started", extra={"workers": plan.serve.workers})
         supervisor = Supervisor(

@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from siklus.errors import ServeError
 from siklus.serve.board import Board
 from siklus.serve.companions import Companion, Errand, end
-from siklus.serve.drain import HANDSHAKE_SECONDS, LINGER_SECONDS
 from siklus.serve.forking import HAND_OVER, UNABLE, Birth, fork_worker, prepare_to_fork
 from siklus.serve.listening import Listener
 from siklus.serve.notices import Notices
@@ -48,6 +47,7 @@ class Supervisor:
         self._rolling: list[Place] = []
         self._has_served = False
         self._drained_at: float | None = None
+        self._is_hurried = False  # told to stop twice
 
     def run(self, notices: Notices) -> int:
         """Until told to stop and drained: 0, or 1 where something was cut off.
@@ -63,7 +63,7 @@ class Supervisor:
                 last = now
                 for number in notices.wait(seconds=LOOK_SECONDS):
                     self._take(number)
-                if self._drained_at and time.monotonic() - self._drained_at > self._longest_drain():
+                if self._is_over():
                     return 1
             return 0
         finally:
@@ -162,8 +162,8 @@ class Supervisor:
             self._fill(place, now=now)
 
     def _drain(self) -> None:
-        if self._drained_at is not None:  # told twice: somebody is in a hurry
-            self._drained_at = 0.0
+        if self._drained_at is not None:
+            self._is_hurried = True
             return
         self._drained_at = time.monotonic()
         _LOG.info("draining", extra={"grace_seconds": self._plan.serve.grace_seconds})
@@ -176,8 +176,12 @@ class Supervisor:
             if place.worker is None or place.worker.has_served:
                 place.listener.close()
 
-    def _longest_drain(self) -> float:
-        return self._plan.serve.grace_seconds + LINGER_SECONDS + HANDSHAKE_SECONDS + MERCY_SECONDS
+    def _is_over(self) -> bool:
+        """Whether who still drains has had long enough."""
+        if self._drained_at is None:
+            return False
+        longest = self._plan.serve.grace_seconds + MERCY_SECONDS
+        return self._is_hurried or time.monotonic() - self._drained_at > longest
 
     def _end_everything(self) -> None:
         for _, worker in self._workers():

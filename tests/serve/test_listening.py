@@ -1,0 +1,133 @@
+"""Where a server listens: a Unix socket, TLS, and what it does with files that are in the way."""
+
+import socket
+import ssl
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from siklus.serve.__main__ import main
+from tests.serve.bundles import regressor
+from tests.serve.servers import START_SECONDS, events, start
+
+ASKED = {"features": [8, 9]}
+
+
+@contextmanager
+def listening(bundle: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A server's process and where it says that it listens."""
+    process = start("-m", "siklus.serve", "--bundle", str(bundle), "--port", "0", *options)
+    assert process.stderr is not None
+    try:
+        [first] = events(process.stderr.readline())
+        yield first["url"], process
+    finally:
+        process.terminate()
+        process.communicate(timeout=START_SECONDS)
+
+
+def first_answer(client: httpx.Client, base: str) -> httpx.Response:
+    while client.get(f"{base}/ready").status_code != 200:
+        pass
+    return client.post(f"{base}/predict", json=ASKED)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_unix_socket_is_for_owner_and_group_and_goes_with_the_server(workers: str, tmp_path: Path) -> None:
+    path = tmp_path / "siklus.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(path))  # as a server leaves it that was killed
+    with listening(regressor(tmp_path / "b"), "--uds", str(path), "--workers", workers) as (url, _):
+        assert url == f"unix:{path}"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=START_SECONDS) as client:
+            assert first_answer(client, "http://here").json()["prediction"] == 5.0
+    assert not path.exists()
+
+
+def test_a_path_that_somebody_has_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle, path, file = regressor(tmp_path / "b"), tmp_path / "taken.sock", tmp_path / "file"
+    file.write_text("mine")
+    with socket.socket(socket.AF_UNIX) as taken:
+        taken.bind(str(path))
+        taken.listen()
+        for there in (path, file, tmp_path / "no folder" / "x.sock"):
+            assert main(["--bundle", str(bundle), "--uds", str(there)]) == 2
+            assert "SV003" in capsys.readouterr().err
+        assert path.exists()
+    assert file.read_text() == "mine"
+
+
+def test_a_second_server_does_not_share_the_port(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = regressor(tmp_path / "b")
+    with listening(bundle, "--workers", "2") as (url, _):
+        port = url.rpartition(":")[2]
+        assert main(["--bundle", str(bundle), "--workers", "2", "--port", port]) == 2
+        assert "SV003" in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def papers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    return certified(folder / "cert.pem", folder / "key.pem")
+
+
+def certified(certificate: Path, key: Path) -> tuple[Path, Path]:
+    asked = ["-subj", "/CN=siklus", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2", "-nodes"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(["openssl", "req", "-x509", *kind, *asked, *files], check=True, capture_output=True)
+    return certificate, key
+
+
+def test_https_is_spoken_with_a_certificate_and_nothing_else(
+    papers: tuple[Path, Path], tmp_path: Path
+) -> None:
+    certificate, key = papers
+    options = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    with listening(regressor(tmp_path / "b"), *options) as (url, process):
+        assert url.startswith("https://127.0.0.1:")
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        with httpx.Client(verify=trusted, timeout=START_SECONDS) as client:
+            assert first_answer(client, url).json()["prediction"] == 5.0
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url.replace("https", "http"))
+        process.terminate()
+        said = process.communicate(timeout=START_SECONDS)[1]
+    assert [event for event in events(said) if event["level"] == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--tls-certificate", "{certificate}"], "both"),
+        (["--tls-certificate", "{certificate}", "--tls-key", "{folder}/none.pem"], "no such file"),
+        (["--tls-certificate", "{certificate}", "--tls-key", "{certificate}"], "PEM"),
+        (["--tls-certificate", "{certificate}", "--tls-key", "{other}"], "belongs"),
+        (["--tls-certificate", "{certificate}", "--tls-key", "{locked}"], "password"),
+    ],
+)
+def test_tls_files_that_do_not_fit_are_told_at_once(
+    options: list[str],
+    told: str,
+    papers: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    certificate, key = papers
+    _, other = certified(tmp_path / "other-cert.pem", tmp_path / "other-key.pem")
+    locked = tmp_path / "locked.pem"
+    locking = ["openssl", "pkcs8", "-topk8", "-in", str(key), "-out", str(locked), "-passout", "pass:secret"]
+    subprocess.run(locking, check=True, capture_output=True)
+    places = {"certificate": certificate, "folder": tmp_path, "other": other, "locked": locked}
+    words = [option.format(**places) for option in options]
+    assert main(["--bundle", str(regressor(tmp_path / "b")), "--port", "0", *words]) == 2
+    said = capsys.readouterr().err
+    assert "SV012" in said
+    assert told in said
