@@ -29,6 +29,7 @@ from benchmarks.serving.contenders import (
 from benchmarks.serving.failures import BenchmarkError
 from benchmarks.serving.figures import medians, ratios
 from benchmarks.serving.load import LOADS, available
+from benchmarks.serving.page import markdown
 from benchmarks.serving.report import Report, tables, this_machine
 from benchmarks.serving.rounds import Plan, Session, measure
 
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str]) -> int:
         given.output.write_bytes(encoded + b"\n")
     if given.json:
         sys.stdout.write(encoded.decode() + "\n")
+    elif given.markdown:
+        sys.stdout.write(markdown(report))
     else:
         Console(width=None if sys.stdout.isatty() else 110).print(tables(report))
     return 0
@@ -107,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="ours, BASELINE and the constant at c16, in 50 s"
     )
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of tables")
+    parser.add_argument("--markdown", action="store_true", help="a short table for a first page instead")
     parser.add_argument("--output", type=Path, help="write the JSON into this file as well")
     parser.add_argument("--rounds", type=int, default=3, help="of each server in each setting (%(default)s)")
     parser.add_argument("--seconds", type=float, default=2, help="of each round (%(default)s)")

@@ -5,12 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks.serving.contenders import PEER_DIALECTS, PEERS
 from benchmarks.serving.figures import Figure, Standing, medians, ratios
+from benchmarks.serving.page import markdown
+from benchmarks.serving.report import Report, this_machine
 
 ROOT = Path(__file__).parents[2]
 TINY = ("--rounds", "1", "--starts", "1", "--seconds", "0.3")
@@ -114,3 +117,25 @@ def test_ratios_are_ours_over_theirs_of_medians() -> None:
     assert found["memory_vs_fastapi_onnx"] == 0.5
     assert found["startup_vs_fastapi_onnx"] == 0.25
     assert not any(name.endswith("_vs_siklus") for name in found)
+
+
+def test_the_first_page_s_table_says_multiples_and_fractions() -> None:
+    figures = [figure("siklus", 36_000, 0.5), figure("baseline", 60, 300)]
+    standings = [
+        Standing(session="own", contender="siklus", startup_s=0.5, memory_mb=50),
+        Standing(session="own", contender="baseline", startup_s=1, memory_mb=500),
+    ]
+    report = Report(
+        ratios=ratios(figures, standings),
+        taken=datetime(2026, 1, 2, tzinfo=UTC),
+        machine=this_machine(),
+        load="wrk",
+        rounds=1,
+        seconds=1,
+        figures=figures,
+        standings=standings,
+        left_out=[],
+    )
+    lines = markdown(report).splitlines()
+    assert lines[2] == "| the tutorial's app (FastAPI, joblib) | 600 × | 1/600 | 1 × | 1/10 | 0.5 × |"
+    assert lines[-1].startswith("2026-01-02, ")
