@@ -26,7 +26,12 @@ def version_in(state: Path, number: int, **changes: Any) -> PolicyArm:
     golden = golden_answers(made.model, INSTANCES, manifest=manifest_of(made, now=NOW), contract=MINUTES)
     draft = state / f"draft-{number}"
     seal(replace(made, golden=golden, **changes), draft, now=NOW)
-    digest = place(draft, state / "bundles").name
+    return placed(state, number, draft)
+
+
+def placed(state: Path, number: int, sealed: Path) -> PolicyArm:
+    """The sealed bundle, moved to the state's cache, as a champion of this number."""
+    digest = place(sealed, state / "bundles").name
     return PolicyArm(name="champion", version=number, share=1.0, digest=digest)
 
 
