@@ -86,7 +86,11 @@ class OpenSegment:
             self.path.rename(self._sealed)
             sync_directory(self.path.parent)
         finally:
-            os.close(self._file)
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Leave it as it is, as a killed process does: whoever comes next may seal it."""
+        os.close(self._file)
 
     def _put(self, content: bytes) -> None:
         rest, at = memoryview(content), self.end
