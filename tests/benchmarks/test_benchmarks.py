@@ -1,4 +1,4 @@
-"""The benchmark of the serving path: the harness works, whatever the figures are."""
+"""The benchmarks: the harness works, whatever the figures are."""
 
 import json
 import os
@@ -20,10 +20,10 @@ TINY = ("--rounds", "1", "--starts", "1", "--seconds", "0.3")
 PROMISED = ("throughput_c16_vs_baseline", "throughput_c16_vs_constant", "p99_c16_vs_baseline")
 
 
-def bench(*options: str, cache: Path) -> subprocess.CompletedProcess[str]:
+def bench(*options: str, cache: Path, module: str = "serving") -> subprocess.CompletedProcess[str]:
     paths = os.pathsep.join([str(ROOT), str(ROOT / "src")])
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks.serving", "--cache", str(cache), *options],
+        [sys.executable, "-m", f"benchmarks.{module}", "--cache", str(cache), *options],
         env={**os.environ, "PYTHONPATH": paths},
         cwd=cache,
         capture_output=True,
@@ -71,6 +71,14 @@ def test_a_whole_run_asks_in_every_way_and_says_what_it_left_out(cache: Path) ->
     for peer in PEER_DIALECTS:
         assert any(line.startswith(f"{peer}: not installed") for line in report["left_out"])
     assert "Siklus ÷ the other" in done.stdout
+
+
+def test_each_way_of_decoding_is_measured_a_row(cache: Path) -> None:
+    done = bench("--json", "--seconds", "0.001", cache=cache, module="decode")
+    assert done.returncode == 0, done.stderr
+    costs = json.loads(done.stdout)["row_us"]
+    assert {"hot path, one list", "app, one list", "batch of 10,000 lists"} <= costs.keys()
+    assert all(cost > 0 for cost in costs.values())
 
 
 def test_a_server_that_cannot_start_ends_the_run_with_the_reason(tmp_path: Path) -> None:
