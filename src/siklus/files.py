@@ -37,6 +37,15 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
+    """What changes whenever the file is replaced or touched; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 @contextmanager
 def disk_errors(path: Path) -> Iterator[None]:
     """Say a full or read-only disk as FS001."""
@@ -52,8 +61,11 @@ def disk_errors(path: Path) -> Iterator[None]:
         ) from exc
 
 
-def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write the whole file or none of it: a reader sees the old content or the new, never a part."""
+def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
+    """Write the whole file or none of it: a reader sees the old content or the new, never a part.
+
+    ``mode``: who may read it; nobody else could at any moment before.
+    """
     data = content.encode() if isinstance(content, str) else content
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,7 +75,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(name).chmod(0o644)
+            Path(name).chmod(mode)
             Path(name).replace(path)
         except BaseException:
             Path(name).unlink(missing_ok=True)

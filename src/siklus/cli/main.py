@@ -48,6 +48,7 @@ COMMANDS = {
     "promote": Command("siklus.cli.promote", "give a version a stage: staging, production, archived or none"),
     "traffic": Command("siklus.cli.traffic", "show or set which version answers which share of the requests"),
     "log": Command("siklus.cli.log", "the answered predictions: the newest, or SQL over all of them"),
+    "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
     "annotate": Command("siklus.cli.annotate", "write a sentence beside a version"),
     "compare": Command("siklus.cli.compare", "two versions on the same rows, and what changed between them"),
     "data": Command("siklus.cli.data", "give back the very rows that a version was trained on"),

@@ -42,10 +42,15 @@ def serve(
         Path | None,
         typer.Option("--uds", help="A Unix socket instead of host and port.", show_default=False),
     ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Let other machines ask without a key.", show_default=False)
+    ] = False,
 ) -> int:
     """Answer requests over HTTP with the versions that the traffic policy names, until stopped."""
     given = {"host": host, "port": port, "workers": workers, "uds": None if uds is None else str(uds)}
-    changes = {name: value for name, value in given.items() if value is not None}
+    changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    if insecure:
+        changes["insecure"] = True
     words: list[str] = []
     settings = Serve()
     if bundle is not None:

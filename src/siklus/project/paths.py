@@ -53,6 +53,16 @@ class Paths:
         return self.state / "control.db"
 
     @property
+    def keys(self) -> Path:
+        """The API keys of this server's clients, as digests."""
+        return self.state / "keys.json"
+
+    @property
+    def admin_token(self) -> Path:
+        """What the admin port asks for, readable by its owner only."""
+        return self.state / "admin.token"
+
+    @property
     def records(self) -> Path:
         """The prediction log and the outcomes."""
         return self.state / "records"

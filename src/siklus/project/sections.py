@@ -88,6 +88,7 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     uds: str | None = None  # a Unix socket's path, instead of host and port
+    insecure: bool = False  # other machines may ask without a key
     tls_certificate: str | None = None
     tls_key: str | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1

@@ -10,6 +10,7 @@ from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import ServeError, SiklusError
 from siklus.project.sections import Serve
 from siklus.records.opening import OpenRecords, open_records
+from siklus.serve.auth import Guard
 from siklus.serve.counters import Counters
 from siklus.serve.following import Follower
 from siklus.serve.lifecycle import Lifecycle
@@ -26,6 +27,7 @@ class Desk:
     """The parts that the calls of one worker share."""
 
     plan: Plan
+    guard: Guard
     models: Models
     metrics: Metrics
     lifecycle: Lifecycle
@@ -44,9 +46,11 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
     Comes at once: the model loads in a thread of its own. Whatever is opened here is closed in reverse.
     """
     counters = Counters(plan.counters, worker=worker)
-    metrics, lifecycle = Metrics(counters), Lifecycle()
+    metrics, lifecycle, guard = Metrics(counters), Lifecycle(), Guard(plan)
+    guard.start()
     with (
         closing(counters),
+        closing(guard),
         open_records(plan.state, plan.records, worker, key=plan.key) as records,
         _models(plan, prepare=partial(_introduce, metrics, records)) as models,
     ):
@@ -58,6 +62,7 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
         with closing(Shadows(metrics, log=records.log, ids=records.ids)) as shadows:
             yield Desk(
                 plan=plan,
+                guard=guard,
                 models=models,
                 metrics=metrics,
                 lifecycle=lifecycle,

@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
-from siklus.errors import ServeError
+from siklus.errors import RequestError, ServeError
 from siklus.serve.answers import JSON, Liveness
 from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
@@ -33,6 +33,14 @@ class Endpoints:
         self.protocols = ProtocolCalls(desk, self._plane)
         self.feedback = FeedbackCall(desk).feedback
         self._page = (files("siklus.serve") / "docs_page.html").read_text(encoding="utf-8")
+
+    async def admit(self, request: Request) -> None:
+        """Let the request in, or refuse it: before every call that is not open to all."""
+        try:
+            self._desk.guard.admit(request.headers)
+        except RequestError as error:
+            self._desk.metrics.limited(error)
+            raise
 
     async def predict(self, request: Request) -> Response:
         """Send one row, as an object by column name or as a list in the contract's order.

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from siklus.bundle.read import Bundle, open_cached
 from siklus.errors import FileError, RegistryError
+from siklus.files import stamp_of
 from siklus.project.paths import Paths
 from siklus.registry.policy import PolicyArm, TrafficPolicy
 from siklus.registry.published import LAST_GOOD, PUBLISHED, read_policy, write_policy
@@ -27,7 +28,6 @@ POLL_SECONDS = 0.5
 FIRST_RETRY_SECONDS = 1.0
 LAST_RETRY_SECONDS = 60.0  # the wait doubles up to this
 
-Stamp: TypeAlias = tuple[int, int, int] | None
 Loaded: TypeAlias = tuple[TrafficPolicy, Lineup]
 
 _LOG = logging.getLogger("siklus.serve")
@@ -60,10 +60,10 @@ class Follower:
         self._loader.shutdown(wait=False, cancel_futures=True)
 
     def _follow(self) -> None:
-        seen: Stamp | object = object()  # not even that there is none
+        seen: object = object()  # not even that there is none
         due = wait = 0.0
         while not self._stopped.is_set():
-            stamp, now = _stamp(self._published), time.monotonic()
+            stamp, now = stamp_of(self._published), time.monotonic()
             if stamp != seen:
                 seen, due, wait = stamp, now, FIRST_RETRY_SECONDS
             if now >= due:
@@ -159,12 +159,3 @@ def _arm(arm: PolicyArm, served: Callable[[PolicyArm], Served]) -> Arm:
 def _name(bundle: Bundle) -> tuple[str, str]:
     """Digest and number, by which a policy knows it."""
     return bundle.path.name, bundle.version
-
-
-def _stamp(file: Path) -> Stamp:
-    """What changes whenever the file is replaced; None where there is none."""
-    try:
-        found = file.stat()
-    except OSError:
-        return None
-    return found.st_ino, found.st_mtime_ns, found.st_size

@@ -7,9 +7,12 @@ this reader never has to decide what a doubtful request means.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from siklus.errors import RequestError
+from siklus.serve.auth import API_KEY, AUTHORIZATION, Guard
 from siklus.serve.bodies import is_read_as_json
+from siklus.serve.rate import Rate
 
 REQUEST_LINE = b"POST /predict HTTP/1.1\r\n"
 END = b"\r\n\r\n"
@@ -30,10 +33,14 @@ _NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-e
 
 @dataclass(frozen=True)
 class Head:
-    """``length`` of the body in bytes; ``headers`` by lower-case name."""
+    """``length`` of the body in bytes; ``headers`` by lower-case name.
+
+    ``rate``: that of the key, which the request is still to be counted by; None where no rate holds.
+    """
 
     length: int
     headers: Mapping[bytes, bytes]
+    rate: Rate | None = None
 
     def text(self, name: str) -> str | None:
         """The value of a header, as the app's framework reads it; None where it is absent."""
@@ -42,22 +49,36 @@ class Head:
 
 
 class Heads:
-    """The plain heads that were seen last."""
+    """The plain heads that were seen last. One that lets nobody in is not plain: the app refuses it."""
 
-    def __init__(self) -> None:
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._ring = guard.ring
         self._kept: dict[bytes, Head | None] = {}
 
     def read(self, head: bytes) -> Head | None:
         """``head``: all before the empty line, beginning with the request line."""
+        if self._ring is not self._guard.ring:  # other keys: who was let in before may not be any more
+            self._ring = self._guard.ring
+            self._kept.clear()
         try:
             return self._kept[head]
         except KeyError:
-            found = read_head(head)
+            found = self._admitted(read_head(head))
         if len(self._kept) >= KEPT:
             for old in list(self._kept)[: KEPT // 2]:
                 del self._kept[old]
         self._kept[head] = found
         return found
+
+    def _admitted(self, head: Head | None) -> Head | None:
+        if head is None:
+            return None
+        brought = [[] if text is None else [text] for text in map(head.text, (AUTHORIZATION, API_KEY))]
+        try:
+            return replace(head, rate=self._ring.admit(*brought))
+        except RequestError:
+            return None
 
 
 def read_head(head: bytes) -> Head | None:

@@ -36,6 +36,8 @@ LIMITS: Mapping[str, str] = {
     "RQ008": "body_bytes",
     "RQ014": "header_bytes",
     "RQ015": "deadline",
+    "RQ040": "key",
+    "RQ041": "rate",
     "SV020": "waiting",
     "SV021": "connections",
     "SV022": "patience",

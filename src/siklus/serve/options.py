@@ -1,7 +1,7 @@
 """Options: the settings of a server as words of its command line, there and back."""
 
 import argparse
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -25,8 +25,11 @@ def words_of(section: Serve | Records) -> list[str]:
 def add_options(parser: argparse.ArgumentParser, defaults: Serve | Records) -> None:
     """One option for each setting, so that neither the file nor the command has one that the other lacks."""
     for name in defaults.__struct_fields__:
+        default = getattr(defaults, name)
+        # `--insecure` alone is understood as well as `--insecure true`.
+        switch: dict[str, Any] = {"nargs": "?", "const": True} if isinstance(default, bool) else {}
         parser.add_argument(
-            _option(type(defaults), name), default=getattr(defaults, name), help="default: %(default)s"
+            _option(type(defaults), name), default=default, help="default: %(default)s", **switch
         )
 
 

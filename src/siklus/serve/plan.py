@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from siklus.project.sections import Records, Serve
 from siklus.records.ids import random_key
+from siklus.serve.rate import RateBoard
 
 if TYPE_CHECKING:
     from siklus.bundle.read import Bundle
@@ -20,6 +21,7 @@ class Plan:
     follows the traffic policy in ``state``. ``version``: the registered number of the pinned one.
     ``state``: the state directory; None keeps nothing: no log, and counters that end with the server.
     ``key``: signs prediction ids where no state directory has a key; all workers share it.
+    ``rates``: where its workers count together how often each key asks.
     ``counters``: where its workers count together (`shelf.shared_counters`); None: each in its own memory.
     """
 
@@ -29,4 +31,5 @@ class Plan:
     version: str | None = None
     state: Path | None = None
     key: bytes = field(default_factory=random_key, repr=False)
+    rates: RateBoard = field(default_factory=RateBoard, repr=False)
     counters: Path | None = None

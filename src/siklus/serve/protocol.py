@@ -19,6 +19,7 @@ from siklus.serve.deadlines import Deadlines, Phase, too_slow
 from siklus.serve.desk import Desk
 from siklus.serve.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads
 from siklus.serve.hot_path import ENDPOINT, HotPath
+from siklus.serve.rate import Rate
 from siklus.serve.refusals import refuse
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n%s\r\n%s"
@@ -49,7 +50,7 @@ class Shared:
     def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
         self.desk = desk
         self.loop = loop
-        self.heads = Heads()
+        self.heads = Heads(desk.guard)
         self.hot_path = HotPath(desk, loop)
         self.deadlines = Deadlines(loop, state.connections, desk.settings)  # type: ignore[arg-type]  # all ours
 
@@ -66,6 +67,7 @@ class Connection(HttpToolsProtocol):
         self._shared = shared
         self._settings = shared.desk.settings
         self._asked = b""  # the hot path's request that waits for its answer
+        self._rate: Rate | None = None  # by which it was counted
         self._held = bytearray()  # not a whole request yet, or waiting behind that answer
         self._wanted = 0  # bytes until ``_held`` is a whole request
         self._head_bytes = 0  # of the head that the parser has read
@@ -132,6 +134,10 @@ class Connection(HttpToolsProtocol):
             self._wanted = whole
             self._held += data
             return
+        self._rate = head.rate
+        if self._rate is not None and not self._rate.take():
+            self._parse(data)
+            return
         self._asked = data[:whole]
         self._held += data[whole:]
         self.phase = Phase.ANSWER
@@ -174,6 +180,8 @@ class Connection(HttpToolsProtocol):
 
     def leave_to_app(self) -> None:
         asked, self._asked = self._asked, b""
+        if self._rate is not None:
+            self._rate.give_back()  # the app counts it
         if not self.transport.is_closing():
             self._parse(asked)
             if self._held:

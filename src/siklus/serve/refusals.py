@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from siklus.errors import RequestError, RowProblem, RowsRefused, ServeError, SiklusError
 from siklus.serve.answers import JSON, ErrorAnswer, Problem, Refusal, TextErrorAnswer
+from siklus.serve.rate import RateExceeded
 
 PROBLEMS_SHOWN = 100  # in one answer: ``total`` says how many there are
 MESSAGE_CHARACTERS = (
@@ -28,6 +29,8 @@ STATUSES: Mapping[str, int] = {
     "RQ015": 408,
     "RQ030": 404,
     "RQ035": 413,
+    "RQ040": 401,
+    "RQ041": 429,
     "XT001": 415,  # a body in a form that this server has not been installed with
     "RW020": 404,
     "RW021": 409,
@@ -38,6 +41,7 @@ STATUSES: Mapping[str, int] = {
 # KServe's and Triton's clients put the error into a sentence of their own, and fail if it is an object.
 TEXT_PATHS = ("/v1/", "/v2")
 
+CHALLENGE = 'Bearer realm="siklus"'
 WORTH_A_RETRY = frozenset({"SV001", "SV020", "SV021", "SV022"})
 
 
@@ -48,13 +52,21 @@ def status_of(error: SiklusError) -> int:
 def refuse(error: SiklusError, *, path: str = "", headers: Mapping[str, str] | None = None) -> Response:
     """The answer that says this error, in the shape that clients of ``path`` expect."""
     answer = _in_text(error) if path.startswith(TEXT_PATHS) else _in_parts(error)
-    extra = {"Retry-After": str(RETRY_SECONDS)} if error.code in WORTH_A_RETRY else {}
     return Response(
         msgspec.json.encode(answer),
         status_code=status_of(error),
         media_type=JSON,
-        headers={**extra, **(headers or {})},
+        headers={**_headers(error), **(headers or {})},
     )
+
+
+def _headers(error: SiklusError) -> Mapping[str, str]:
+    """What HTTP says of some statuses beside the body."""
+    if isinstance(error, RateExceeded):
+        return {"Retry-After": str(error.retry_seconds)}
+    if error.code in WORTH_A_RETRY:
+        return {"Retry-After": str(RETRY_SECONDS)}
+    return {"WWW-Authenticate": CHALLENGE} if status_of(error) == 401 else {}
 
 
 def _in_parts(error: SiklusError) -> ErrorAnswer:

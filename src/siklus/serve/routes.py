@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from starlette.responses import Response
 
 from siklus.serve.endpoints import Endpoints
 from siklus.serve.protocols.calls import ProtocolCalls
+from siklus.serve.refusals import TEXT_PATHS
 
 
 def answer(component: str, description: str) -> dict[str, Any]:
@@ -33,6 +34,10 @@ WRONG = {
     500: "The server failed at this request",
     503: "No model yet, or none that could be loaded",
 }
+GUARDED = {
+    401: "Where keys are asked for: no valid one in `Authorization: Bearer KEY`",
+    429: "This key asks too often; `Retry-After` says when to ask again",
+}
 REFUSED = {status: answer("ErrorAnswer", told) for status, told in WRONG.items()}
 IN_TEXT = {status: answer("TextErrorAnswer", told) for status, told in WRONG.items()}
 NO_MODEL = {404: answer("TextErrorAnswer", "No such model or version answers here"), 503: IN_TEXT[503]}
@@ -40,13 +45,17 @@ NO_MODEL = {404: answer("TextErrorAnswer", "No such model or version answers her
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """One method on one path. The handler's docstring is its description."""
+    """One method on one path. The handler's docstring is its description.
+
+    ``open_to_all``: needs no API key, because it says no more than that the server lives.
+    """
 
     method: Literal["GET", "POST"] = "GET"
     path: str
     handler: Callable[..., Any]
     summary: str
     responses: Mapping[int, Mapping[str, Any]]
+    open_to_all: bool = False
 
 
 def calls(endpoints: Endpoints) -> list[Call]:
@@ -57,6 +66,7 @@ def calls(endpoints: Endpoints) -> list[Call]:
 
 def router_of(endpoints: Endpoints) -> APIRouter:
     router = APIRouter(redirect_slashes=False)
+    guarded = Depends(endpoints.admit)
     for call in calls(endpoints):
         router.add_api_route(
             call.path,
@@ -64,12 +74,24 @@ def router_of(endpoints: Endpoints) -> APIRouter:
             methods=[call.method],
             summary=call.summary,
             operation_id=call.handler.__name__,
-            responses={status: dict(response) for status, response in call.responses.items()},
+            responses=_responses(call),
+            dependencies=[] if call.open_to_all else [guarded],
             response_class=Response,
             response_model=None,
             status_code=min(call.responses),
         )
     return router
+
+
+def _responses(call: Call) -> dict[int | str, dict[str, Any]]:
+    """Those of the call, and what the guard says before it."""
+    found: dict[int | str, dict[str, Any]] = {
+        status: dict(response) for status, response in call.responses.items()
+    }
+    if not call.open_to_all:
+        component = "TextErrorAnswer" if call.path.startswith(TEXT_PATHS) else "ErrorAnswer"
+        found |= {status: answer(component, told) for status, told in GUARDED.items()}
+    return found
 
 
 def _scoring(endpoints: Endpoints) -> list[Call]:
@@ -114,6 +136,7 @@ def _state(endpoints: Endpoints) -> list[Call]:
         Call(
             path="/health",
             handler=endpoints.health,
+            open_to_all=True,
             summary="What answers here",
             responses={
                 200: answer("Health", "A model is loaded"),
@@ -123,12 +146,14 @@ def _state(endpoints: Endpoints) -> list[Call]:
         Call(
             path="/live",
             handler=endpoints.live,
+            open_to_all=True,
             summary="Is the process alive",
             responses={200: answer("Liveness", "It is")},
         ),
         Call(
             path="/ready",
             handler=endpoints.ready,
+            open_to_all=True,
             summary="May it be sent requests",
             responses={200: answer("Liveness", "It may"), **NOT_LOADED},
         ),
@@ -179,12 +204,14 @@ def _open_inference(protocols: ProtocolCalls) -> list[Call]:
         Call(
             path="/v2/health/live",
             handler=protocols.v2_live,
+            open_to_all=True,
             summary="Open Inference: is the process alive",
             responses={200: SAID},
         ),
         Call(
             path="/v2/health/ready",
             handler=protocols.v2_ready,
+            open_to_all=True,
             summary="Open Inference: may it be sent requests",
             responses={200: SAID, 503: IN_TEXT[503]},
         ),
@@ -236,6 +263,7 @@ def _further_protocols(protocols: ProtocolCalls) -> list[Call]:
         Call(
             path="/ping",
             handler=protocols.ping,
+            open_to_all=True,
             summary="MLflow: does a model answer",
             responses={200: SAID, **NOT_LOADED},
         ),

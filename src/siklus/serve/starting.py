@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
+from siklus.serve.auth import refuse_open_door
 from siklus.serve.companions import Companion, Errand, compaction
 from siklus.serve.counters import supervising
 from siklus.serve.events import tell_events
@@ -29,6 +30,7 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
     began = time.monotonic()
     if isinstance(plan.bundle, Path):
         read_manifest(plan.bundle)  # a wrong path is said before anything listens
+    refuse_open_door(plan)
     tls = tls_of(plan.serve)
     with (
         shared_counters(plan.state) as counters,
