@@ -51,7 +51,7 @@ def counted(counters: Counters) -> Series:
     return parsed(content.decode())
 
 
-def value(series: Series, name: str, **labels: str) -> float:
+def value(series: Series, name: str, /, **labels: str) -> float:
     return series[name, frozenset(labels.items())]
 
 

@@ -2,13 +2,24 @@
 
 import random
 import re
+import shutil
 import string
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from siklus.bundle.read import Bundle, open_bundle, with_version
+from siklus.errors import RequestError
+from siklus.serve.counters import Counters
+from siklus.serve.layouts import ENDPOINTS, FEEDBACK, LIMITS, OUTCOMES
+from siklus.serve.metrics import Metrics, picked
+from tests.architecture.source import ROOT
 from tests.serve.bundles import ODD_ROW, regressor
+from tests.serve.counting import counted, flights, value
 from tests.serve.servers import Server, ask, loaded_app
+
+DOCS = ROOT / "docs" / "metrics.md"
 
 
 def grown(server: Server, before: dict[str, float], name: str) -> float:
@@ -100,15 +111,21 @@ def test_unseen_words_are_counted_by_column(irises: Server) -> None:
     assert grown(irises, before, 'ml_unseen_category_total{feature="grade",version="7"}') == 0
 
 
-def test_no_request_makes_a_series(irises: Server) -> None:
+def test_ten_thousand_names_make_no_series(irises: Server) -> None:
+    """Paths, methods, hosts, headers, column names, words, keys of the body and versions by chance."""
     chance = random.Random(0)
     before = set(irises.series())
-    for _ in range(50):
-        name = "".join(chance.choices(string.ascii_letters, k=8))
-        irises.client.get(f"/{name}")
-        irises.client.request("PUT", f"/predict?{name}={name}")
-        irises.client.post("/predict", json={"features": {name: name}}, headers={name: name, "Host": name})
-        irises.client.post("/predict", json={"features": {**ODD_ROW, "origin": name}})
+
+    def name() -> str:
+        return "".join(chance.choices(string.ascii_letters, k=8))
+
+    for _ in range(1000):
+        irises.client.get(f"/{name()}")
+        irises.client.request(name().upper(), f"/predict?{name()}={name()}", headers={name(): name()})
+        irises.client.post(f"/v2/models/{name()}/versions/{name()}/infer", json={name(): name()})
+    irises.batch([{**ODD_ROW, "origin": name()} for _ in range(3000)])
+    for _ in range(40):
+        irises.client.post("/predict/batch", json={"instances": [{name(): 1} for _ in range(50)]})
     assert set(irises.series()) == before
 
 
@@ -118,3 +135,48 @@ def test_a_scraper_that_asks_for_openmetrics_gets_it(irises: Server) -> None:
     )
     assert response.headers["content-type"].startswith("application/openmetrics-text")
     assert response.text.endswith("# EOF\n")
+
+
+def test_a_failure_is_blamed_on_the_version_that_was_picked(tmp_path: Path) -> None:
+    bundle = open_bundle(flights(tmp_path / "bundle"))
+    champion, challenger = with_version(bundle, "1"), with_version(bundle, "2")
+    metrics = Metrics(Counters(None))
+    for served in (champion, challenger):
+        metrics.watch(served)
+
+    def fail(first: Bundle | None, then: Bundle | None, error: Exception) -> None:
+        with metrics.watched("/predict", first):
+            if then is not None:
+                picked(then)
+            raise error
+
+    for first, then, error in (
+        (champion, None, RequestError("RQ008", "too large")),
+        (champion, challenger, RequestError("RQ008", "too large")),
+        (champion, challenger, ZeroDivisionError()),
+        (None, None, RequestError("RQ008", "too large")),
+    ):
+        with pytest.raises(type(error)):
+            fail(first, then, error)
+    series = counted(metrics.counters)
+    outcomes = {("refused", "1"): 1, ("refused", "2"): 1, ("error", "2"): 1, ("refused", "none"): 1}
+    for (status, version), count in outcomes.items():
+        labels = {"endpoint": "/predict", "status": status, "version": version}
+        assert value(series, "ml_predictions_total", **labels) == count
+    metrics.counters.close()
+
+
+def test_without_gpus_nothing_is_said_of_them(irises: Server) -> None:
+    if shutil.which("nvidia-smi"):
+        pytest.skip("this machine has nvidia-smi")
+    assert "gpu" not in irises.client.get("/metrics").text
+
+
+@pytest.mark.parametrize("words", [ENDPOINTS, OUTCOMES, FEEDBACK, tuple(LIMITS.values())])
+def test_the_docs_explain_every_value_of_a_label(words: Sequence[str]) -> None:
+    assert [word for word in words if f"`{word}`" not in DOCS.read_text()] == []
+
+
+def test_every_limit_is_a_documented_problem() -> None:
+    page = (ROOT / "docs" / "problems.md").read_text()
+    assert [code for code in LIMITS if f"### {code}\n" not in page] == []

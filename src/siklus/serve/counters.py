@@ -157,7 +157,7 @@ class Counters:
         self._unflushed: set[VersionCounters] = set()  # nothing is lost when a bundle goes before the flush
         self._followed: list[tuple[int, Callable[[], int], int]] = []
         self._gauges: list[tuple[int, Callable[[], int]]] = []
-        self._following = threading.Lock()
+        self._flushing = threading.Lock()
         self._wake, self.is_closed = threading.Event(), False
         keeper = threading.Thread(
             target=_keep_flushing, args=(weakref.ref(self), self._wake), name="counters", daemon=True
@@ -200,7 +200,7 @@ class Counters:
 
         ``label``: `written` or `dropped`. ``read`` starts at 0 in each process; it is called from a thread.
         """
-        with self._following:
+        with self._flushing:
             self._followed.append((SERVER.places["log", label], read, 0))
 
     def gauge(self, label: str, read: Callable[[], int]) -> None:
@@ -208,16 +208,17 @@ class Counters:
 
         ``label``: one of `ServerLayout.gauges`. ``read`` is called from a thread.
         """
-        with self._following:
+        with self._flushing:
             self._gauges.append((SERVER.places["gauges", label], read))
 
     def flush(self) -> None:
         """Bring into the rows all that waits in this process; from any thread."""
-        for version in list(self._unflushed):
-            self._unflushed.discard(version)  # first: what comes during the flush adds it again
-            version.flush()
-            self._shelf.mark_used(_ledger_of(version.layout.version))
-        self._read_others()
+        with self._flushing:  # who comes second waits until all is in the rows
+            for version in list(self._unflushed):
+                self._unflushed.discard(version)  # first: what comes during the flush adds it again
+                version.flush()
+                self._shelf.mark_used(_ledger_of(version.layout.version))
+            self._read_others()
 
     def sheets(self) -> list[Sheet]:
         """What all processes of the server have counted, one sheet a ledger."""
@@ -237,14 +238,13 @@ class Counters:
             self._wake.set()
 
     def _read_others(self) -> None:
-        with self._following:
-            counts = self._row.counts
-            for i, (place, read, before) in enumerate(self._followed):
-                now = read()
-                counts[place] += now - before if now >= before else now
-                self._followed[i] = (place, read, now)
-            for place in {place for place, _ in self._gauges}:
-                counts[place] = sum(read() for here, read in self._gauges if here == place)
+        counts = self._row.counts
+        for i, (place, read, before) in enumerate(self._followed):
+            now = read()
+            counts[place] += now - before if now >= before else now
+            self._followed[i] = (place, read, now)
+        for place in {place for place, _ in self._gauges}:
+            counts[place] = sum(read() for here, read in self._gauges if here == place)
 
 
 @contextmanager
