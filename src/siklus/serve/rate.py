@@ -8,6 +8,7 @@ import math
 import mmap
 import re
 import time
+from collections.abc import Callable
 
 from siklus.errors import RequestError, ServeError
 
@@ -40,7 +41,15 @@ class Rate:
     Two workers that look in the same microsecond may let in one too many; none is refused wrongly.
     """
 
-    def __init__(self, board: RateBoard, *, slot: int, per_second: float) -> None:
+    def __init__(
+        self,
+        board: RateBoard,
+        *,
+        slot: int,
+        per_second: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
         self._full_again = board.full_again
         self._slot = slot
         self._per_second = per_second
@@ -50,7 +59,7 @@ class Rate:
 
     def take(self) -> bool:
         """Let one request in, if there is room for it."""
-        now, full_again, slot = time.monotonic(), self._full_again, self._slot
+        now, full_again, slot = self._clock(), self._full_again, self._slot
         full = full_again[slot]
         if full < now:
             full = now
@@ -65,7 +74,7 @@ class Rate:
 
     def exceeded(self) -> RateExceeded:
         """What to say to whom was not let in."""
-        ahead = self._full_again[self._slot] - time.monotonic()
+        ahead = self._full_again[self._slot] - self._clock()
         return RateExceeded(self._per_second, wait_seconds=ahead - self._most)
 
 

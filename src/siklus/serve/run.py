@@ -11,6 +11,7 @@ from pathlib import Path
 from siklus.bundle.manifest import read_manifest
 from siklus.bundle.read import Bundle
 from siklus.project.sections import Serve
+from siklus.serve.auth import refuse_open_door
 from siklus.serve.desk import Desk, open_desk
 from siklus.serve.events import listening_sentence
 from siklus.serve.lifecycle import Lifecycle
@@ -19,17 +20,22 @@ from siklus.serve.plan import Plan
 from siklus.serve.worker import Post, answer
 
 
-def serve(bundle: Bundle | Path | str, *, host: str = "127.0.0.1", port: int = 8000) -> None:
+def serve(
+    bundle: Bundle | Path | str, *, host: str = "127.0.0.1", port: int = 8000, insecure: bool = False
+) -> None:
     """Answer with this bundle, or the one at this path, until stopped; also from a notebook's cell.
 
-    Blocks, and says on stderr where it listens. BundleError when the bundle is damaged, ServeError SV003
-    when nothing can listen at the address.
+    Blocks, and says on stderr where it listens. There are no keys here, so ServeError SV013 unless the host
+    is this machine's own or ``insecure`` lets everybody in. BundleError when the bundle is damaged, and
+    ServeError SV003 when nothing can listen at the address.
     """
+    settings = Serve(host=host, port=port, insecure=insecure)
     if isinstance(bundle, Bundle):
-        plan = Plan(serve=Serve(host=host, port=port), bundle=lambda: bundle)
+        plan = Plan(serve=settings, bundle=lambda: bundle)
     else:
-        plan = Plan(serve=Serve(host=host, port=port), bundle=Path(bundle))
+        plan = Plan(serve=settings, bundle=Path(bundle))
         read_manifest(Path(bundle))  # a wrong path is said before anything listens
+    refuse_open_door(plan)
     with listening(plan.serve) as (listener,), open_desk(plan) as desk, _stopped_by_signals(desk.lifecycle):
         sys.stderr.write(f"{listening_sentence(listener.url(tls=False))}\n")
         _answer_until_stopped(desk, Post(listener=listener))
