@@ -48,10 +48,14 @@ def rows_in(value: object, *, where: str, max_rows: int) -> list[object]:
     return value
 
 
+def no_rows() -> RequestError:
+    return RequestError("RQ006", "no rows", expected="at least one row")
+
+
 def refuse_count(count: int, *, max_rows: int) -> None:
     """RequestError RQ006 for no rows, RQ007 for too many."""
     if count == 0:
-        raise RequestError("RQ006", "no rows", expected="at least one row")
+        raise no_rows()
     if count > max_rows:
         raise RequestError("RQ007", f"{count} rows", expected=f"at most {max_rows} in one request")
 

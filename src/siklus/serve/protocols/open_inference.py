@@ -185,7 +185,7 @@ def _table_of(inputs: Sequence[InputTensor], raw: memoryview, contract: Contract
         raise RequestError("RQ038", f"inputs of {min(counts)} to {max(counts)} rows", expected="one number")
     refuse_count(max(counts, default=0), max_rows=max_rows)
     return _matrix_table(inputs, arrays, contract) or Table(
-        {tensor.name: _cells(tensor, arrays[tensor.name]) for tensor in inputs}
+        {tensor.name: _cells(arrays[tensor.name]) for tensor in inputs}
     )
 
 
@@ -203,14 +203,12 @@ def _matrix_table(
     return Table({name: matrix[:, i] for i, name in enumerate(names)})
 
 
-def _cells(tensor: InputTensor, array: NDArray[Any]) -> Cells:
+def _cells(array: NDArray[Any]) -> Cells:
     """One cell a row: [rows] and [rows, 1] alike, and arrays where there are more dimensions."""
     if array.ndim == 1:
         return array
     if array.shape[1:] == (1,):
         return array[:, 0]
-    if 0 in array.shape[1:]:
-        raise broken(tensor, f"shape {list(array.shape)}", expected="[rows], or [rows, 1]")
     return objects(array.tolist())
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.errors import RequestError
+from siklus.serve.protocols.documents import no_rows
 from siklus.table import objects
 
 BYTES = "BYTES"
@@ -59,7 +60,9 @@ def array_of(tensor: InputTensor, raw: memoryview | None) -> NDArray[Any]:
     """
     if tensor.datatype != BYTES and tensor.datatype not in DATATYPES:
         raise broken(tensor, f"datatype {tensor.datatype[:20]!r}", expected=", ".join([*DATATYPES, BYTES]))
-    if not tensor.shape or min(tensor.shape) < 0:
+    if tensor.shape[:1] == [0]:
+        raise no_rows()
+    if not tensor.shape or min(tensor.shape) < 1:
         raise broken(tensor, f"shape {tensor.shape[:8]}", expected="[rows], or rows and more dimensions")
     flat = _of_json(tensor) if raw is None else _of_raw(tensor, raw)
     return flat.reshape(tensor.shape)
