@@ -1,4 +1,4 @@
-"""`python -m tests.records.killing DIR COUNT`: kills that many writers at random times, and counts what is left.
+"""`python -m tests.records.killing DIR COUNT`: kills writers at random times, and counts what is left.
 
 A program of its own, because it forks: nothing is imported twice, so that a writer costs milliseconds.
 """

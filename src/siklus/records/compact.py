@@ -26,7 +26,15 @@ from siklus.files import disk_errors, lock, sync_directory
 from siklus.project.sections import Records
 from siklus.records.layout import Layout, day_of, exchanging
 from siklus.records.outcomes import Outcomes
-from siklus.records.parquet import DAY, Compacted, compacted_files, parquet_rows, write_lines, write_parquet
+from siklus.records.parquet import (
+    DAY,
+    Compacted,
+    compacted_files,
+    parquet_rows,
+    row_count,
+    write_lines,
+    write_parquet,
+)
 from siklus.records.reading import PredictionRecord, is_damage, read_segment
 from siklus.records.retention import kept_files, outdated
 from siklus.records.segments import adopt, sealed_segments
@@ -60,7 +68,7 @@ def compact(layout: Layout, settings: Records, *, now: float) -> Compaction:
             lines = write_lines(some, engine.scratch / "lines.json")
             target = layout.parquet / f"{DAY}{day}" / f"{_digest(path.stem for path in some)}.parquet"
             names = [path.stem for path in some]
-            _publish(engine, layout, lines.relation, _Exchange(target, tuple(some), tuple(names)))
+            _publish(engine, layout, lines.relation, _Exchange(target, tuple(some), lines.rows, tuple(names)))
             segments, rows, damaged = segments + len(some), rows + lines.rows, damaged + len(lines.damaged)
         merged = _merge(engine, layout, today=day_of(now))
         removed = _remove_outdated(layout, settings, now=now)
@@ -76,10 +84,11 @@ def compact(layout: Layout, settings: Records, *, now: float) -> Compaction:
 
 @dataclass(frozen=True)
 class _Exchange:
-    """A new file, and the paths and names of what it takes the place of."""
+    """A new file of so many rows, and the paths and names of what it takes the place of."""
 
     target: Path
     former: tuple[Path, ...]
+    rows: int
     segments: tuple[str, ...] = ()
     replaces: tuple[str, ...] = ()
 
@@ -102,6 +111,11 @@ def _publish(engine: Engine, layout: Layout, rows: str, change: _Exchange) -> No
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".tmp")
     write_parquet(engine.connection, rows, draft, segments=change.segments, replaces=change.replaces)
+    found = row_count(engine.connection, parquet_rows([draft]))
+    if found != change.rows:
+        # Nothing is deleted unless all of it is there.
+        told = f"{draft}: {found} records of {change.rows}"
+        raise RecordsError("RC006", told, expected="a file with each of them")
     _sync(draft)
     with exchanging(layout):
         draft.rename(target)
@@ -168,7 +182,9 @@ def _merge(engine: Engine, layout: Layout, *, today: str) -> int:
             names = [file.path.name for file in some]
             target = some[0].path.with_name(f"{_digest(names)}.parquet")
             former = tuple(file.path for file in some)
-            _publish(engine, layout, parquet_rows(former), _Exchange(target, former, replaces=tuple(names)))
+            rows = parquet_rows(former)
+            change = _Exchange(target, former, row_count(engine.connection, rows), replaces=tuple(names))
+            _publish(engine, layout, rows, change)
             merged += len(some)
     return merged
 

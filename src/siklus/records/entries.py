@@ -106,7 +106,10 @@ def json_text(value: object) -> bytes:
 
 def named(stored: Stored, columns: Sequence[str]) -> dict[str, object]:
     """The features by column name, the values as they were received."""
-    value = msgspec.json.decode(stored.features)
+    try:
+        value = msgspec.json.decode(stored.features)
+    except msgspec.DecodeError:
+        value = json.loads(stored.features)  # half a surrogate pair
     if stored.form == BODY:
         value = value["features"]
     return value if isinstance(value, dict) else dict(zip(columns, value, strict=True))

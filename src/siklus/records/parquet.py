@@ -101,6 +101,12 @@ def parquet_rows(files: Sequence[Path]) -> str:
     return f"read_parquet([{listed}], hive_partitioning = false)"
 
 
+def row_count(connection: DuckDBPyConnection, rows: str) -> int:
+    """Of a relation in SQL."""
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {rows}").fetchall()
+    return int(count)
+
+
 @dataclass(frozen=True)
 class Lines:
     """Records as lines of JSON in a file. ``damaged``: the segments that held unreadable places."""

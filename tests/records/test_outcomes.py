@@ -1,0 +1,133 @@
+"""Outcomes: stored once and for ever, by whichever process, and as a whole or not at all."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from siklus.errors import RecordsError
+from siklus.project.sections import Records
+from siklus.records.outcomes import ConflictError, Outcome, Outcomes, read_outcomes
+
+NOW_US = 1_769_860_800_000_000
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(params=["written", "synced"])
+def outcomes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outcomes]:
+    found = Outcomes(tmp_path / "outcomes.db", settings=Records(durability=request.param))
+    yield found
+    found.close()
+
+
+def known(tmp_path: Path) -> dict[str, object]:
+    return {name: json.loads(outcome) for name, outcome, _, _ in read_outcomes(tmp_path / "outcomes.db")}
+
+
+def test_an_outcome_is_new_once(outcomes: Outcomes, tmp_path: Path) -> None:
+    one, two = Outcome("a", "setosa"), Outcome("b", 1.5, observed_us=NOW_US - 5)
+    assert outcomes.put([one, one, two], now_us=NOW_US) == 2
+    assert outcomes.put([two, one], now_us=NOW_US + 1) == 0
+    assert list(read_outcomes(tmp_path / "outcomes.db")) == [
+        ("a", '"setosa"', None, NOW_US),
+        ("b", "1.5", NOW_US - 5, NOW_US),
+    ]
+
+
+def test_a_number_is_the_same_however_it_is_written(outcomes: Outcomes, tmp_path: Path) -> None:
+    assert outcomes.put([Outcome("a", 3)], now_us=NOW_US) == 1
+    assert outcomes.put([Outcome("a", 3.0)], now_us=NOW_US) == 0
+    assert known(tmp_path) == {"a": 3}
+
+
+@pytest.mark.parametrize(("first", "second"), [("1", 1), (True, 1), (0, False), ("x", "y"), (1.5, 1.25)])
+def test_another_outcome_is_a_conflict(
+    first: str | float, second: str | float, outcomes: Outcomes, tmp_path: Path
+) -> None:
+    outcomes.put([Outcome("a", first)], now_us=NOW_US)
+    with pytest.raises(ConflictError) as conflict:
+        outcomes.put([Outcome("b", first), Outcome("a", second)], now_us=NOW_US)
+    assert conflict.value.places == (1,)
+    assert known(tmp_path) == {"a": first}
+
+
+def test_a_long_list_is_stored_as_a_whole(outcomes: Outcomes, tmp_path: Path) -> None:
+    many = [Outcome(f"id-{i}", i) for i in range(40_000)]
+    assert outcomes.put(many, now_us=NOW_US) == len(many)
+    with pytest.raises(ConflictError) as conflict:
+        outcomes.put([Outcome("new", 1), *many[:-1], Outcome("id-39999", "other")], now_us=NOW_US)
+    assert conflict.value.places == (40_000,)
+    assert len(known(tmp_path)) == len(many)
+
+
+def test_what_is_old_is_forgotten(outcomes: Outcomes, tmp_path: Path) -> None:
+    outcomes.put([Outcome("old", 1)], now_us=NOW_US)
+    outcomes.put([Outcome("new", 2)], now_us=NOW_US + 10)
+    assert outcomes.forget(before_us=NOW_US + 5) == 1
+    assert known(tmp_path) == {"new": 2}
+
+
+def test_a_damaged_database_is_said_and_stores_nothing(tmp_path: Path) -> None:
+    (tmp_path / "outcomes.db").write_bytes(b"no database" * 1000)
+    outcomes = Outcomes(tmp_path / "outcomes.db", settings=Records())
+    with pytest.raises(RecordsError) as refused:
+        outcomes.put([Outcome("a", 1)], now_us=NOW_US)
+    assert refused.value.code == "RC003"
+    outcomes.close()
+
+
+WRITING = """
+import sys
+from pathlib import Path
+from siklus.project.sections import Records
+from siklus.records.outcomes import ConflictError, Outcome, Outcomes
+outcomes = Outcomes(Path(sys.argv[1]), settings=Records())
+for i in range(10_000_000):
+    outcomes.put([Outcome(f"{sys.argv[2]}-{i}-{k}", i) for k in range(3)], now_us=1)
+    sys.stdout.write(f"{i}\\n")
+    sys.stdout.flush()
+"""
+
+
+def test_what_was_stored_survives_a_killed_process(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two processes write the same database, and both are killed in the middle of it."""
+    path, stored, lost, torn = tmp_path / "outcomes.db", 0, 0, 0
+    for turn in range(6):
+        writers = [
+            subprocess.Popen(
+                [sys.executable, "-c", WRITING, str(path), f"{turn}{name}"],
+                env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src")},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for name in "ab"
+        ]
+        for writer in writers:
+            assert writer.stdout is not None
+            writer.stdout.readline()
+        time.sleep(0.02 * turn)
+        said = []
+        for writer in writers:
+            writer.kill()
+            said.append([int(line) for line in writer.communicate(timeout=60)[0].split("\n")[:-1]])
+        names = known(tmp_path).keys()
+        for name, numbers in zip("ab", said, strict=True):
+            stored += len(numbers)
+            lost += sum(f"{turn}{name}-{i}-{k}" not in names for i in [0, *numbers] for k in range(3))
+        torn += len(names) % 3
+    with sqlite3.connect(path) as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    database.close()
+    assert (lost, torn) == (0, 0)
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\noutcomes: 12 killed writers, {stored} acknowledged lists, {lost} lost, {torn} torn\n"
+        )
