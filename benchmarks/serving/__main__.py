@@ -1,6 +1,7 @@
 """`python -m benchmarks.serving`: the servers side by side; a table on stdout, or JSON."""
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -99,7 +100,12 @@ def install(peer: str, cache: Path) -> None:
     script = PEERS / peer / "install.sh"
     requirement = f"scikit-learn=={sklearn.__version__}"
     sys.stderr.write(f"installing {peer} into {environment}\n")
-    if subprocess.run(["/bin/sh", str(script), str(environment), requirement], check=False).returncode != 0:
+    done = subprocess.run(
+        ["/bin/sh", str(script), str(environment), requirement],
+        env={**os.environ, "PYTHON": sys.executable},
+        check=False,
+    )
+    if done.returncode != 0:
         raise BenchmarkError(f"{script} failed")
     mark_installed(peer, cache)
 

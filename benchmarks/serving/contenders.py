@@ -18,6 +18,7 @@ from benchmarks.serving.dialects import (
     TUTORIAL,
     Dialect,
 )
+from benchmarks.serving.failures import BenchmarkError
 
 ROOT = Path(__file__).parents[2]
 SERVERS = Path(__file__).parent / "servers"
@@ -162,7 +163,9 @@ def _mark(peer: str, cache: Path) -> Path:
 
 
 def peer_contenders(peer: str, cache: Path) -> list[Contender]:
-    """The peer with our graph, and with the scikit-learn model."""
+    """The peer with our graph, and with the scikit-learn model; BenchmarkError when it is not installed."""
+    if peer not in installed_peers(cache):
+        raise BenchmarkError(f"{peer} is not installed: python -m benchmarks.serving --install {peer}")
     python = environment_of(peer, cache) / "bin" / "python"
     return [
         Contender(

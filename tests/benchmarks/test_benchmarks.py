@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.serving.contenders import PEER_DIALECTS, PEERS
+from benchmarks.serving.contenders import PEER_DIALECTS, PEERS, peer_contenders
+from benchmarks.serving.failures import BenchmarkError
 from benchmarks.serving.figures import Figure, Standing, medians, ratios
 from benchmarks.serving.page import markdown
 from benchmarks.serving.report import Report, this_machine
@@ -90,6 +91,11 @@ def test_a_server_that_cannot_start_ends_the_run_with_the_reason(tmp_path: Path)
     assert done.returncode == 1
     assert "litserve ended with 3:\nno such library" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_peer_that_is_not_installed_is_said(tmp_path: Path) -> None:
+    with pytest.raises(BenchmarkError, match="bentoml is not installed: .* --install bentoml"):
+        peer_contenders("bentoml", tmp_path)
 
 
 @pytest.mark.parametrize("peer", PEER_DIALECTS)
