@@ -89,8 +89,9 @@ def test_a_damaged_bundle_is_never_served(bundles: Path) -> None:
     [
         (["--bundle", "{folder}"], "BN001"),
         (["--bundle", "{bundle}", "--port", "{taken}"], "SV003"),
-        (["--bundle", "{bundle}", "--host", "192.0.2.1"], "SV003"),  # an address that no machine has
-        (["--bundle", "{bundle}", "--host", "no such host"], "SV003"),
+        # An address that no machine has.
+        (["--bundle", "{bundle}", "--host", "192.0.2.1", "--insecure"], "SV003"),
+        (["--bundle", "{bundle}", "--host", "no such host", "--insecure"], "SV003"),
     ],
 )
 def test_what_cannot_be_started_is_told_in_a_line(

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -220,6 +221,24 @@ def test_clients_that_heed_connection_close_lose_nothing_when_the_server_stops(
         told.rest()
     figure(f"SIGTERM under load, workers {workers}: requests", dict(load.outcomes))
     assert set(load.outcomes) <= {"answered", "refused"}
+
+
+def test_the_others_stand_in_for_a_worker_that_cannot_come_back(bundles: Path) -> None:
+    path = regressor(bundles / "minutes")
+    with serving_bundle(path, "--workers", "2") as server:
+        told = Told(server)
+        told.wait_for("model_loaded", times=2)
+        server.client.close()
+        (path / "model.onnx").rename(bundles / "gone.onnx")
+        oldest_worker(server).kill()
+        dead = told.wait_for("worker_dead", times=2)
+        url = f"http://127.0.0.1:{server.port}/predict"
+        # A connection each: half of them come to the missing worker's socket.
+        answers = [httpx.post(url, json={"features": [8, 9]}, timeout=20).status_code for _ in range(20)]
+        assert ended(server) == 0
+        told.rest()
+    assert "BN004" in dead["reason"]
+    assert answers == [200] * 20
 
 
 def test_workers_end_with_their_supervisor(single: Server) -> None:

@@ -2,11 +2,14 @@
 
 import mmap
 import time
+from collections.abc import Iterable
 from enum import IntEnum
 
 ROW_BYTES = 1024
 _HEAD_BYTES = 16  # two numbers: the last beat and the phase
-_WORDS_BYTES = ROW_BYTES - _HEAD_BYTES
+_COVERS_BYTES = 32  # a bit for each worker
+_WORDS_AT = _HEAD_BYTES + _COVERS_BYTES
+_WORDS_BYTES = ROW_BYTES - _WORDS_AT
 
 
 class Phase(IntEnum):
@@ -19,11 +22,12 @@ class Phase(IntEnum):
 
 
 class Row:
-    """One worker's part. The worker writes it, the supervisor reads it."""
+    """One worker's part. The worker writes how it is, the supervisor for whom it has to stand in."""
 
     def __init__(self, memory: memoryview) -> None:
         self._numbers = memory[:_HEAD_BYTES].cast("Q")
-        self._words = memory[_HEAD_BYTES:]
+        self._covers = memory[_HEAD_BYTES:_WORDS_AT]
+        self._words = memory[_WORDS_AT:]
 
     def beat(self, phase: Phase) -> None:
         """Say "I am alive, and this far"; costs less than a microsecond."""
@@ -40,6 +44,19 @@ class Row:
         return Phase(self._numbers[1])
 
     @property
+    def covers(self) -> frozenset[int]:
+        """The numbers of the workers that this one stands in for."""
+        if not any(self._covers):
+            return frozenset()
+        bits = int.from_bytes(self._covers, "little")
+        return frozenset(number for number in range(bits.bit_length()) if bits >> number & 1)
+
+    def cover(self, numbers: Iterable[int]) -> None:
+        """Stand in for these workers, whose numbers are below 256."""
+        bits = sum(1 << number for number in numbers)
+        self._covers[:] = bits.to_bytes(_COVERS_BYTES, "little")
+
+    @property
     def last_words(self) -> str:
         """Why the worker gave up; empty if it did not."""
         return bytes(self._words).rstrip(b"\0").decode("utf-8", "ignore")
@@ -52,6 +69,7 @@ class Row:
     def clear(self) -> None:
         """Make the row ready for another worker."""
         self._numbers[0] = self._numbers[1] = 0
+        self.cover(())
         self._words[:] = bytes(_WORDS_BYTES)
 
 

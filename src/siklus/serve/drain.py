@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 from uvicorn.server import ServerState
 
+from siklus.serve.doors import Doors
 from siklus.serve.lifecycle import Lifecycle
-from siklus.serve.listening import Listener, is_readable
+from siklus.serve.listening import is_readable
 
 LINGER_SECONDS = 0.5  # in which clients learn of the end by their answers, and proxies by `/ready`
 QUIET_SECONDS = 0.1  # without any connection, the lingering can end
@@ -26,8 +27,7 @@ _LOG = logging.getLogger("siklus.serve")
 class Reception:
     """Where a worker takes connections in, and those it has."""
 
-    server: asyncio.AbstractServer
-    listener: Listener
+    doors: Doors
     state: ServerState
 
 
@@ -42,7 +42,7 @@ async def drain(reception: Reception, lifecycle: Lifecycle, *, grace_seconds: fl
     # uvicorn puts these into every response that has not begun, and closes behind it.
     reception.state.default_headers.append((b"connection", b"close"))
     if lifecycle.replaced:
-        reception.server.close()  # whoever waits is the successor's
+        reception.doors.close()  # whoever waits is the successor's
     else:
         await _linger(reception, until=min(until, now() + LINGER_SECONDS))
         await _close_the_door(reception, until=until)
@@ -60,12 +60,11 @@ async def _linger(reception: Reception, *, until: float) -> None:
 
 async def _close_the_door(reception: Reception, *, until: float) -> None:
     now = asyncio.get_running_loop().time
-    descriptor = reception.listener.socket.fileno()
-    reception.listener.let_nobody_new_in()
+    reception.doors.let_nobody_new_in()
     await asyncio.sleep(HANDSHAKE_SECONDS)
-    while is_readable(descriptor) and now() < until:  # noqa: ASYNC110 - no event tells of an empty queue
+    while reception.doors.is_anybody_waiting() and now() < until:  # noqa: ASYNC110 - no event tells of an empty queue
         await asyncio.sleep(0)
-    reception.server.close()
+    reception.doors.close()
 
 
 async def _finish(

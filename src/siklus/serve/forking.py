@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from siklus.errors import SiklusError
@@ -31,11 +31,12 @@ _LOG = logging.getLogger("siklus.serve")
 
 @dataclass(frozen=True, kw_only=True)
 class Birth:
-    """What one worker is born with. ``patient``: see `worker.Post`."""
+    """What one worker is born with. ``others`` and ``patient``: see `worker.Post`."""
 
     plan: Plan
     number: int
     listener: Listener
+    others: Mapping[int, Listener]
     row: Row
     tls: ssl.SSLContext | None
     patient: bool
@@ -47,14 +48,14 @@ def prepare_to_fork() -> None:
     gc.freeze()
 
 
-def fork_worker(birth: Birth, *, others: Sequence[Listener]) -> int:
-    """Start a worker; its process id. ``others``: the listeners that belong to other workers."""
+def fork_worker(birth: Birth) -> int:
+    """Start a worker; its process id."""
     signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
     try:
         supervisor = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _be_worker(birth, others, supervisor)
+            _be_worker(birth, supervisor)
         return pid
     finally:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
@@ -67,11 +68,11 @@ def die_with_parent(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _be_worker(birth: Birth, others: Sequence[Listener], supervisor: int) -> None:
+def _be_worker(birth: Birth, supervisor: int) -> None:
     """The whole life of a worker; never comes back, because what stands above it is the supervisor's."""
     code = UNFORESEEN
     try:
-        code = _live(birth, others, supervisor)
+        code = _live(birth, supervisor)
     except Exception:  # noqa: BLE001 - the edge of the process: whatever it is has to be told
         _LOG.exception("worker_failed")
     finally:
@@ -79,16 +80,21 @@ def _be_worker(birth: Birth, others: Sequence[Listener], supervisor: int) -> Non
         os._exit(code)
 
 
-def _live(birth: Birth, others: Sequence[Listener], supervisor: int) -> int:
+def _live(birth: Birth, supervisor: int) -> int:
     tell_events(worker=birth.number)
-    for each in others:
-        each.close()
     with open_desk(birth.plan, birth.number) as desk:
         _obey(desk.lifecycle)
         die_with_parent(supervisor)
         answer(
             desk,
-            Post(listener=birth.listener, tls=birth.tls, beat=birth.row.beat, patient=birth.patient),
+            Post(
+                listener=birth.listener,
+                tls=birth.tls,
+                beat=birth.row.beat,
+                others=birth.others,
+                covers=lambda: birth.row.covers,
+                patient=birth.patient,
+            ),
         )
     failure = desk.lifecycle.failure
     if failure is None:

@@ -18,7 +18,7 @@ from siklus.serve.forking import HAND_OVER, UNABLE, Birth, fork_worker, prepare_
 from siklus.serve.listening import Listener
 from siklus.serve.notices import Notices
 from siklus.serve.plan import Plan
-from siklus.serve.team import Place, Worker
+from siklus.serve.team import Place, Worker, cover
 
 LOOK_SECONDS = 0.1  # between two looks at the workers; a death is noticed at once
 LONGEST_LOOK_SECONDS = 3 * LOOK_SECONDS  # counted, if more passed: then this process was held up, not they
@@ -96,20 +96,24 @@ class Supervisor:
         for place in self._places:
             if place.may_be_filled(now=now):
                 self._fill(place, now=now)
+        cover(self._places)
         for companion in self._companions:
             companion.look(now=now)
 
     def _fill(self, place: Place, *, now: float) -> None:
+        listeners = {each.number: each.listener for each in self._places}
         birth = Birth(
             plan=self._plan,
             number=place.number,
             listener=place.listener,
+            others={
+                each.number: each.listener for each in self._places if each.listener is not place.listener
+            },
             row=self._board.take(),
             tls=self._tls,
             patient=self._has_served,
         )
-        others = [each.listener for each in self._places if each.listener is not place.listener]
-        pid = fork_worker(birth, others=others)
+        pid = fork_worker(birth)
         place.worker = Worker(pid=pid, row=birth.row, born=now, fault_at=place.fault_at)
         place.fault_at = None
         _LOG.info("worker_started", extra={"worker": place.number, "worker_pid": pid})

@@ -1,5 +1,6 @@
 """The team: which worker stands where, who is missing, and when the next one may come."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from siklus.serve.board import Phase, Row
@@ -51,6 +52,10 @@ class Place:
     next_birth: float = 0.0
     fault_at: float | None = None
 
+    @property
+    def is_manned(self) -> bool:
+        return any(each is not None and each.has_served for each in (self.worker, self.leaving))
+
     def lost(self, *, now: float) -> None:
         """Its worker has died: note when another one may come."""
         worker = self.worker
@@ -63,6 +68,18 @@ class Place:
 
     def may_be_filled(self, *, now: float) -> bool:
         return self.worker is None and now >= self.next_birth
+
+
+def cover(places: Sequence[Place]) -> None:
+    """Have those who serve stand in for those who do not, so that nobody waits at an empty place."""
+    if places[0].listener.inode is not None:
+        return  # one socket for all: nobody waits for a particular worker
+    serving = [place.worker for place in places if place.worker is not None and place.worker.has_served]
+    missing = [place.number for place in places if not place.is_manned]
+    for order, worker in enumerate(serving):
+        wanted = frozenset(missing[order :: len(serving)])
+        if worker.row.covers != wanted:
+            worker.row.cover(wanted)
 
 
 def pause_after(quick_deaths: int) -> float:

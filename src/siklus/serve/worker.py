@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import uvicorn
@@ -15,8 +15,9 @@ from uvicorn.server import ServerState
 from siklus.serve.app import create_app
 from siklus.serve.board import Phase
 from siklus.serve.desk import Desk
+from siklus.serve.doors import Doors
 from siklus.serve.drain import Reception, drain
-from siklus.serve.listening import WAITING_CONNECTIONS, Listener
+from siklus.serve.listening import Listener
 from siklus.serve.protocol import protocol_of
 
 BEAT_SECONDS = 0.1
@@ -29,6 +30,8 @@ _LOG = logging.getLogger("siklus.serve")
 class Post:
     """Where a worker stands: its socket, and whom it tells how it is.
 
+    ``others``: the sockets of the other workers by their numbers, and ``covers`` which of them are missing
+    now, so that this worker takes their connections in.
     ``patient``: take nothing from the socket before a model is there, because it had another worker, and who
     waits there is to be answered.
     """
@@ -36,6 +39,8 @@ class Post:
     listener: Listener
     tls: ssl.SSLContext | None = None
     beat: Callable[[Phase], None] = lambda _phase: None
+    others: Mapping[int, Listener] = field(default_factory=dict)
+    covers: Callable[[], frozenset[int]] = frozenset
     patient: bool = False
 
 
@@ -50,19 +55,22 @@ async def _answer(desk: Desk, post: Post) -> None:
     try:
         if post.patient:
             await _until(lambda: desk.models.state != "loading")
-        reception = await _open(desk, post)
+        reception = _reception(desk, post)
+        await reception.doors.open(post.listener)
         desk.lifecycle.listening = True
-        await _until(lambda: desk.lifecycle.draining or desk.lifecycle.failure is not None)
+        while not desk.lifecycle.draining and desk.lifecycle.failure is None:
+            await reception.doors.cover(post.covers())
+            await asyncio.sleep(LOOK_SECONDS)
         if desk.lifecycle.failure is None:
             await drain(reception, desk.lifecycle, grace_seconds=desk.settings.grace_seconds)
-        reception.server.close()
+        reception.doors.close()
     finally:
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating
 
 
-async def _open(desk: Desk, post: Post) -> Reception:
+def _reception(desk: Desk, post: Post) -> Reception:
     config = uvicorn.Config(
         create_app(desk),
         http="httptools",
@@ -77,10 +85,7 @@ async def _open(desk: Desk, post: Post) -> Reception:
     config.load()
     state = ServerState()
     connect = partial(protocol_of(desk), config=config, server_state=state, app_state={})
-    loop = asyncio.get_running_loop()
-    begin = loop.create_server if post.listener.inode is None else loop.create_unix_server
-    server = await begin(connect, sock=post.listener.socket, ssl=post.tls, backlog=WAITING_CONNECTIONS)
-    return Reception(server=server, listener=post.listener, state=state)
+    return Reception(doors=Doors(connect, tls=post.tls, others=post.others), state=state)
 
 
 async def _beat(desk: Desk, post: Post) -> None:
