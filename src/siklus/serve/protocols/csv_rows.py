@@ -8,6 +8,7 @@ import csv
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -101,13 +102,11 @@ def _cells(column: Column | None, texts: Sequence[str]) -> Cells:
 
 
 def _numbers(_column: Column, texts: Sequence[str]) -> Cells:
-    try:
-        # Python alone reads 1_000 and digits of other scripts.
-        joined = "".join(texts)
-        if joined.isascii() and "_" not in joined:
-            return np.array([float(text) if text else np.nan for text in texts])
-    except ValueError:
-        pass
+    # Python alone reads 1_000 and digits of other scripts, so texts with such are looked at one by one.
+    joined = "".join(texts)
+    if joined.isascii() and "_" not in joined:
+        with suppress(ValueError):
+            return np.array(list(map(float, texts if "" not in texts else [text or "nan" for text in texts])))
     return objects(map(_number, texts))
 
 
