@@ -2,6 +2,7 @@
 
 import gc
 import math
+import shutil
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from siklus.serve.layouts import LATENCY_BUCKETS
 from siklus.serve.metrics import Metrics
 from siklus.stats.profile import ColumnProfile, profile_numbers, profile_words
 from tests.serve.bundles import classifier, regressor
-from tests.serve.counting import PROFILES, counted, flights, of_feature, value
+from tests.serve.counting import PROFILES, counted, flights, of_feature, parsed, value
 
 WAIT_SECONDS = 30  # for what takes one, on a machine that has other things to do
 
@@ -247,6 +248,43 @@ def test_other_parts_numbers_are_followed(counters: Counters) -> None:
     assert value(series, "ml_log_written_total") == 7
     assert value(series, "ml_log_dropped_total") == 0
     assert value(series, "ml_requests_waiting", worker="0") == 3
+
+
+def test_a_copy_of_a_ledger_is_not_counted_again(tmp_path: Path, bundle: Bundle) -> None:
+    counters = Counters(tmp_path)
+    counters.version(bundle).answered("/predict", 1, 0.1)
+    counters.feedback("new")
+    for name in ("server", "version-7"):
+        shutil.copy(tmp_path / f"{name}.ledger", tmp_path / f"{name} (copy).ledger")
+    series = counted(counters)
+    labels = {"endpoint": "/predict", "status": "success", "version": "7"}
+    assert value(series, "ml_predictions_total", **labels) == 1
+    assert value(series, "ml_feedback_total", result="new") == 1
+    counters.close()
+
+
+COUNT_WITHOUT_ROOM = """
+import resource, sys
+from pathlib import Path
+from siklus.serve.counters import Counters
+from siklus.serve.metrics import Metrics
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+counters = Counters(Path(sys.argv[1]), worker=200)
+counters.feedback("new", 4)
+sys.stdout.buffer.write(Metrics(counters).page(accept="", lineup=None)[0])
+"""
+
+
+def test_a_worker_without_room_on_the_disk_shows_the_others_and_its_own(tmp_path: Path) -> None:
+    counters = Counters(tmp_path)
+    counters.feedback("new", 3)
+    command = [sys.executable, "-c", COUNT_WITHOUT_ROOM, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    series = parsed(done.stdout)
+    assert value(series, "ml_feedback_total", result="new") == 7
+    assert [value(series, "ml_worker_up", worker=name) for name in ("0", "200")] == [1, 1]
+    assert value(counted(counters), "ml_feedback_total", result="new") == 3
+    counters.close()
 
 
 DIE = """

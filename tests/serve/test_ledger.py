@@ -151,7 +151,7 @@ def test_a_directory_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path)
     (tmp_path / "file").write_text("")
     shelf = Shelf(tmp_path / "file" / "counters", row=3)
     shelf.open("x", TITLE).counts[0] += 1
-    assert [sheet.counts[0, 0] for sheet in shelf.sheets()] == [1]
+    assert [sheet.counts[3, 0] for sheet in shelf.sheets()] == [1]
     shelf.close()
 
 

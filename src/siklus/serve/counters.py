@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
 from siklus.serve.bins import FeatureBins
-from siklus.serve.layouts import ServerLayout, VersionLayout, layout_of, prediction_cuts
+from siklus.serve.layouts import VERSION_LEDGERS, ServerLayout, VersionLayout, layout_of, prediction_cuts
 from siklus.serve.ledger import Row, Sheet
 from siklus.serve.processes import start_ticks
 from siklus.serve.shelf import SUPERVISOR_ROW, Shelf
@@ -29,8 +28,6 @@ FLUSH_ROWS = 512  # of features, counted at once: about 0.2 ms for 20 of them
 FLUSH_SECONDS = 1.0  # after which the rest is counted as well
 MOST_VERSIONS = 8  # that keep their series; those that answer are not among what is taken away
 ONE_BY_ONE = 64  # predictions: for more of them, numpy's own overhead is worth it
-MOST_NAME = 100  # characters of a version in a file's name
-PREFIX = "version-"
 
 SERVER = ServerLayout()
 
@@ -151,7 +148,7 @@ class Counters:
 
     def __init__(self, directory: Path | None, *, worker: int = 0) -> None:
         self._shelf = Shelf(directory, row=SUPERVISOR_ROW + 1 + worker)
-        self._row = self._shelf.open("server", SERVER.title)
+        self._row = self._shelf.open(SERVER.ledger, SERVER.title)
         _sign(self._row)
         self._versions: dict[int, VersionCounters] = {}  # by the identity of the bundle
         self._unflushed: set[VersionCounters] = set()  # nothing is lost when a bundle goes before the flush
@@ -175,10 +172,10 @@ class Counters:
         alive = [*self._versions.values(), *self._unflushed]
         made = next((counters for counters in alive if counters.layout == layout), None)
         if made is None:
-            row = self._shelf.open(_ledger_of(bundle.version), layout.title)
+            row = self._shelf.open(layout.ledger, layout.title)
             cuts = None if bundle.contract.target.classes is not None else prediction_cuts(profile)
             made = VersionCounters(layout, row, bins=bins, cuts=cuts, keep=self._keep)
-            self._shelf.keep_newest(PREFIX, most=MOST_VERSIONS)
+            self._shelf.keep_newest(VERSION_LEDGERS, most=MOST_VERSIONS)
         self._versions[id(bundle)] = made
         weakref.finalize(bundle, self._versions.pop, id(bundle), None)
         return made
@@ -217,7 +214,7 @@ class Counters:
             for version in list(self._unflushed):
                 self._unflushed.discard(version)  # first: what comes during the flush adds it again
                 version.flush()
-                self._shelf.mark_used(_ledger_of(version.layout.version))
+                self._shelf.mark_used(version.layout.ledger)
             self._read_others()
 
     def sheets(self) -> list[Sheet]:
@@ -251,18 +248,14 @@ class Counters:
 def supervising(directory: Path) -> Iterator[None]:
     """Let this process be seen as the supervisor of those who count here, and forget dead workers."""
     shelf = Shelf(directory, row=SUPERVISOR_ROW)
-    row = shelf.open("server", SERVER.title)
+    row = shelf.open(SERVER.ledger, SERVER.title)
     _sign(row)
-    shelf.clear_free_rows("server", SERVER.title, place=SERVER.places["pid",])
+    shelf.clear_free_rows(SERVER.ledger, SERVER.title, place=SERVER.places["pid",])
     try:
         yield
     finally:
         row.counts[SERVER.places["pid",]] = 0
         shelf.close()
-
-
-def _ledger_of(version: str) -> str:
-    return PREFIX + quote(version, safe="")[:MOST_NAME]
 
 
 def _sign(row: Row) -> None:

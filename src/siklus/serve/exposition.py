@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
 from siklus.serve.gpus import Gpu
-from siklus.serve.layouts import NO_VERSION, ServerLayout, VersionLayout, read_layout
+from siklus.serve.layouts import NO_VERSION, Layout, ServerLayout, VersionLayout, read_layout
 from siklus.serve.ledger import Sheet
 from siklus.serve.lineup import Arm, Lineup
 from siklus.serve.processes import start_ticks, usage
@@ -72,15 +72,14 @@ class Exposition:
         self._lineup, self._gpus, self._now = lineup, gpus, now
         self._versions: list[VersionCounts] = []
         self._servers: list[tuple[ServerLayout, NDArray[np.uint64]]] = []
-        for sheet in sheets:
-            layout = read_layout(sheet.text)
-            if layout is None or layout.title.counts != sheet.counts.shape[1]:
-                continue  # another program's, or another release's
+        for layout, same in _by_layout(sheets):
+            rows = _added([sheet.counts for sheet in same])
             if isinstance(layout, ServerLayout):
-                self._servers.append((layout, sheet.counts))
+                self._servers.append((layout, rows))
             else:
-                counts, sums = sheet.counts.sum(axis=0), sheet.sums.sum(axis=0)
-                self._versions.append(VersionCounts(layout, counts, sums, sheet.used))
+                sums = sum((sheet.sums.sum(axis=0) for sheet in same), np.zeros(len(layout.endpoints)))
+                used = max(sheet.used for sheet in same)
+                self._versions.append(VersionCounts(layout, rows.sum(axis=0), sums, used))
 
     def collect(self) -> Iterator[Metric]:
         yield self._predictions()
@@ -191,6 +190,35 @@ class Exposition:
                 for name, value in _process_values(layout, counts):
                     families[name].add_metric([_worker_name(row)], value)
         yield from families.values()
+
+
+def _by_layout(sheets: Sequence[Sheet]) -> Iterator[tuple[Layout, list[Sheet]]]:
+    """The sheets that belong together: a ledger's, and what one process counts of it in its memory.
+
+    What stands under another name than its layout's is a copy or another program's, and of two layouts under
+    one name the older one is over: either would say a series twice.
+    """
+    newest: dict[str, tuple[bytes, Layout]] = {}
+    for sheet in sorted(sheets, key=lambda sheet: sheet.used):
+        layout = read_layout(sheet.text)
+        if layout is not None and layout.ledger == sheet.name and _is_whole(layout, sheet):
+            newest[sheet.name] = (sheet.text, layout)
+    for name in sorted(newest):
+        text, layout = newest[name]
+        yield layout, [sheet for sheet in sheets if (sheet.name, sheet.text) == (name, text)]
+
+
+def _is_whole(layout: Layout, sheet: Sheet) -> bool:
+    title = layout.title
+    return (title.counts, title.sums) == (sheet.counts.shape[1], sheet.sums.shape[1])
+
+
+def _added(rows: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """Row by row, as many as the longest has."""
+    total = np.zeros((max(map(len, rows)), rows[0].shape[1]), dtype=np.uint64)
+    for some in rows:
+        total[: len(some)] += some
+    return total
 
 
 def _process_values(layout: ServerLayout, counts: Sequence[int]) -> Iterator[tuple[str, float]]:

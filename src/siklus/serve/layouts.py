@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
@@ -42,6 +43,8 @@ LIMITS: Mapping[str, str] = {
     "SV021": "connections",
     "SV022": "patience",
 }
+VERSION_LEDGERS = "version-"  # begins the name of each version's ledger
+MOST_NAME = 100  # characters of a version in it
 NO_VERSION = "none"  # of a request that failed before a version was picked for it
 
 # Seconds. A row takes about 0.2 ms all in all, a large batch takes seconds.
@@ -93,6 +96,11 @@ class VersionLayout(msgspec.Struct, tag="version", frozen=True, kw_only=True, di
         return self.predictions + len(self.predicted)
 
     @property
+    def ledger(self) -> str:
+        """The name of the ledger that has this layout."""
+        return VERSION_LEDGERS + quote(self.version, safe="")[:MOST_NAME]
+
+    @property
     def title(self) -> Title:
         counts = self.bins + sum(len(feature.bins) for feature in self.features)
         return Title(text=msgspec.json.encode(self), counts=counts, sums=len(self.endpoints))
@@ -116,6 +124,11 @@ class ServerLayout(msgspec.Struct, tag="server", frozen=True, kw_only=True, dict
         for what in ("feedback", "limits", "log", "gauges"):
             names += [(what, label) for label in getattr(self, what)]
         return {name: place for place, name in enumerate(names)}
+
+    @property
+    def ledger(self) -> str:
+        """The name of the ledger that has this layout."""
+        return "server"
 
     @property
     def title(self) -> Title:

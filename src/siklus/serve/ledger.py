@@ -70,9 +70,10 @@ class Row:
 class Sheet:
     """What a ledger held. ``counts``: uint64, shape (rows, n); ``sums``: float64, shape (rows, m).
 
-    ``used``: when it last was, in Unix time.
+    ``name``: that of the ledger. ``used``: when it last was, in Unix time.
     """
 
+    name: str
     text: bytes
     counts: NDArray[np.uint64]
     sums: NDArray[np.float64]
@@ -98,11 +99,11 @@ def open_row(path: Path, title: Title, *, row: int) -> Row:
     return Row(memory, title, start=len(title.head) + row * title.row_bytes)
 
 
-def row_in_memory(title: Title) -> tuple[Row, mmap.mmap]:
+def row_in_memory(title: Title, *, row: int) -> tuple[Row, mmap.mmap]:
     """A row that no other process sees, and the ledger around it, for `read_memory`."""
-    memory = mmap.mmap(-1, len(title.head) + title.row_bytes)
+    memory = mmap.mmap(-1, len(title.head) + (row + 1) * title.row_bytes)
     memory[: len(title.head)] = title.head
-    return Row(memory, title, start=len(title.head)), memory
+    return Row(memory, title, start=len(title.head) + row * title.row_bytes), memory
 
 
 def read_file(path: Path) -> Sheet | None:
@@ -116,14 +117,14 @@ def read_file(path: Path) -> Sheet | None:
         if not stat.S_ISREG(found.st_mode) or found.st_size < PAGE:
             return None
         memory = mmap.mmap(handle, found.st_size, prot=mmap.PROT_READ)
-        return read_memory(memory, used=found.st_mtime)
+        return read_memory(memory, name=path.stem, used=found.st_mtime)
     except OSError:
         return None
     finally:
         os.close(handle)
 
 
-def read_memory(memory: mmap.mmap, *, used: float) -> Sheet | None:
+def read_memory(memory: mmap.mmap, *, name: str, used: float) -> Sheet | None:
     """A copy of what stands in a mapped ledger; None when it is none."""
     title = _title_of(memory)
     if title is None:
@@ -136,7 +137,11 @@ def read_memory(memory: mmap.mmap, *, used: float) -> Sheet | None:
     found = found.reshape(rows, words) + np.uint64(0)
     sums = found[:, title.counts : title.counts + title.sums]
     return Sheet(
-        text=title.text, counts=found[:, : title.counts], sums=sums.copy().view(np.float64), used=used
+        name=name,
+        text=title.text,
+        counts=found[:, : title.counts],
+        sums=sums.copy().view(np.float64),
+        used=used,
     )
 
 

@@ -61,14 +61,15 @@ class Shelf:
                     return open_row(path, title, row=self.row)
             except OSError as exc:
                 _say_in_memory(path, exc)
-        row, self._in_memory[name] = row_in_memory(title)
+        row, self._in_memory[name] = row_in_memory(title, row=self.row)
         return row
 
     def sheets(self) -> list[Sheet]:
         """All that can be read, of this and of all other processes."""
         paths = [] if self._directory is None else sorted(self._directory.glob(f"*{SUFFIX}"))
         found = [read_file(path) for path in paths]
-        found += [read_memory(memory, used=time.time()) for memory in self._in_memory.values()]
+        now = time.time()
+        found += [read_memory(memory, name=name, used=now) for name, memory in self._in_memory.items()]
         return [sheet for sheet in found if sheet is not None]
 
     def clear_free_rows(self, name: str, title: Title, *, place: int) -> None:
