@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks.serving.contenders import PEER_DIALECTS, PEERS, peer_contenders
+from benchmarks.serving.contenders import PEER_DIALECTS, PEERS, mark_installed, peer_contenders
 from benchmarks.serving.failures import BenchmarkError
 from benchmarks.serving.figures import Figure, Standing, medians, ratios
 from benchmarks.serving.page import markdown
@@ -87,6 +87,7 @@ def test_a_server_that_cannot_start_ends_the_run_with_the_reason(tmp_path: Path)
     python.parent.mkdir(parents=True)
     python.write_text("#!/bin/sh\necho no such library >&2\nexit 3\n")
     python.chmod(0o755)
+    mark_installed("litserve", tmp_path)
     done = bench("--sessions", "litserve", *TINY, "--load", "own", cache=tmp_path)
     assert done.returncode == 1
     assert "litserve ended with 3:\nno such library" in done.stderr
@@ -94,7 +95,7 @@ def test_a_server_that_cannot_start_ends_the_run_with_the_reason(tmp_path: Path)
 
 
 def test_a_peer_that_is_not_installed_is_said(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match="bentoml is not installed: .* --install bentoml"):
+    with pytest.raises(BenchmarkError, match=r"bentoml is not installed: .* --install bentoml"):
         peer_contenders("bentoml", tmp_path)
 
 
