@@ -1,5 +1,6 @@
 """`siklus traffic`"""
 
+import re
 import secrets
 from collections.abc import Sequence
 from typing import Annotated
@@ -13,12 +14,14 @@ from siklus.cli.registered import registry_of
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import CHALLENGER, Allotment, PolicyArm, TrafficPolicy, checked
+from siklus.registry.sticky import parse_sticky
 from siklus.registry.versions import Registry
 
 app = command_app()
 
 NO_KEY = "none"
 SALT_BYTES = 4
+SHARE = re.compile(r"\d*\.?\d+(e-?\d+)?")
 
 
 @app.callback()
@@ -124,11 +127,10 @@ def _parted(text: str) -> tuple[str, str, float]:
     """Name, version and share of `blue=9:0.2`; RegistryError RG012 for anything else."""
     name, _, rest = text.partition("=")
     which, _, share = rest.rpartition(":")
-    try:
-        return name, which, float(share)
-    except ValueError as exc:
+    if not (which and SHARE.fullmatch(share)):
         wanted = "--challenger 8=0.1, or --arm blue=9:0.2"
-        raise RegistryError("RG012", f"traffic policy: arm {text[:80]!r}", expected=wanted) from exc
+        raise RegistryError("RG012", f"traffic policy: arm {text[:80]!r}", expected=wanted)
+    return name, which, float(share)
 
 
 def _shadow(project: OpenProject, registry: Registry, which: str) -> PolicyArm:
@@ -139,7 +141,7 @@ def _shadow(project: OpenProject, registry: Registry, which: str) -> PolicyArm:
 def _sticky(key: str | None, seen: TrafficPolicy | None) -> str | None:
     if key is None:
         return None if seen is None else seen.allotment.sticky
-    return None if key == NO_KEY else key
+    return None if key == NO_KEY else str(parse_sticky(key))
 
 
 def _salt(given: str | None, seen: TrafficPolicy | None) -> str:
