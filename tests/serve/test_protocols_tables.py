@@ -3,6 +3,7 @@
 import contextlib
 import io
 import struct
+import sys
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,11 @@ from siklus.contract.columns import (
 )
 from siklus.contract.decode import Decoded, decode_table
 from siklus.data.sources import open_source
-from siklus.errors import RequestError
+from siklus.errors import MissingExtra, RequestError
 from siklus.project.sections import Data
 from siklus.serve.protocols.arrow import read_arrow_file, read_arrow_stream, read_parquet
 from siklus.serve.protocols.csv_rows import read_csv
+from siklus.serve.refusals import status_of
 from tests.serve.asking import STREAM, file_of, parquet_of, stream_of
 from tests.serve.servers import Server
 
@@ -281,6 +283,17 @@ def test_damaged_tables_are_refused() -> None:
             # Some damage changes a value, a name, or nothing that is read.
             with contextlib.suppress(RequestError):
                 decode_table(read(one, CONTRACT, **MOST), CONTRACT)
+
+
+def test_without_pyarrow_its_forms_are_refused_and_csv_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = {read_arrow_stream: stream_of(ARROW), read_arrow_file: file_of(ARROW)}
+    bodies[read_parquet] = parquet_of(ARROW)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for read, body in bodies.items():
+        with pytest.raises(MissingExtra, match=r"siklus\[arrow\]") as caught:
+            read(body, CONTRACT, **MOST)
+        assert status_of(caught.value) == 415
+    assert matrix(from_csv("n\n1\n", ALONE)) == [[1]]
 
 
 @pytest.mark.parametrize(
