@@ -17,7 +17,7 @@ import pytest
 from tests.figures import Figure
 from tests.serve.bundles import regressor, slow_regressor
 from tests.serve.load import JSON, asked_by
-from tests.serve.servers import START_SECONDS, Server, serving_bundle
+from tests.serve.servers import START_SECONDS, Server, serving_bundle, start
 
 REPLACED_SECONDS = 2.0  # what is promised
 CLIENTS = 4
@@ -279,3 +279,16 @@ def half_sent(port: int) -> Iterator[None]:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 17\r\n\r\n")
         time.sleep(0.1)
         yield
+
+
+@pytest.mark.slow
+def test_a_server_whose_workers_never_come_to_answer_ends_and_says_why(bundles: Path) -> None:
+    path = slow_regressor(bundles / "slow", rounds=30_000_000)  # its first prediction takes half a minute
+    process = start("-m", "siklus.serve", "--bundle", str(path), "--port", "0")
+    supervisor = psutil.Process(process.pid)
+    while process.poll() is None:
+        for worker in supervisor.children():
+            worker.kill()
+        time.sleep(0.1)
+    assert process.returncode == 2
+    assert "SV009 5 workers ended" in process.communicate()[1]

@@ -106,9 +106,7 @@ class Supervisor:
             plan=self._plan,
             number=place.number,
             listener=place.listener,
-            others={
-                each.number: each.listener for each in self._places if each.listener is not place.listener
-            },
+            others={i: each for i, each in listeners.items() if each is not place.listener},
             row=self._board.take(),
             tls=self._tls,
             patient=self._has_served,

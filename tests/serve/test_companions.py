@@ -1,0 +1,55 @@
+"""Companions: programs beside the server come back when they end, and end when it ends."""
+
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.serve.bundles import regressor
+from tests.serve.servers import START_SECONDS, Server, serving_bundle
+
+# It notes each of its starts, and ends by itself only the first time.
+COMPANION = """
+import os, pathlib, sys, time
+notes = pathlib.Path(sys.argv[1])
+with notes.open("a") as file:
+    file.write(f"{os.getpid()}\\n")
+if len(notes.read_text().split()) > 1:
+    time.sleep(600)
+"""
+
+
+@contextmanager
+def accompanied(folder: Path) -> Iterator[tuple[Server, psutil.Process]]:
+    """A server and its companion, once that has come back."""
+    notes = folder / "notes"
+    notes.touch()
+    companion = shlex.join([sys.executable, "-c", COMPANION, str(notes)])
+    with serving_bundle(regressor(folder / "b"), "--companion", companion) as server:
+        give_up = time.monotonic() + START_SECONDS
+        while len(pids := notes.read_text().split()) < 2:
+            assert time.monotonic() < give_up, "never came back"
+            time.sleep(0.02)
+        yield server, psutil.Process(int(pids[1]))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_companion_comes_back_and_ends_with_the_server(number: signal.Signals, tmp_path: Path) -> None:
+    with accompanied(tmp_path) as (server, companion):
+        assert server.predict([8, 9])["prediction"] == 5.0
+        server.client.close()
+        server.process.send_signal(number)
+        server.process.wait(timeout=START_SECONDS)
+        gone, alive = psutil.wait_procs([companion], timeout=START_SECONDS)
+    assert (len(gone), alive) == (1, [])
+
+
+def test_a_companion_that_cannot_be_started_harms_nobody(tmp_path: Path) -> None:
+    with serving_bundle(regressor(tmp_path / "b"), "--companion", "/no/such/program") as server:
+        assert server.predict([8, 9])["prediction"] == 5.0
