@@ -107,6 +107,17 @@ def slow_regressor(path: Path, *, rounds: int) -> Path:
     return _sealed(path, numbers("a"), model, profile_numbers(np.arange(10.0)), "slow")
 
 
+def brittle_regressor(path: Path) -> Path:
+    """Value = a for 0, 1 and 2; for anything else the graph itself fails while it runs."""
+    nodes = [
+        *_filled(),
+        helper.make_node("Cast", ["filled"], ["place"], to=TensorProto.INT64),
+        helper.make_node("GatherElements", ["values", "place"], ["value"]),
+    ]
+    model = _model(nodes, {"values": np.array([[0], [1], [2]], dtype=np.float32)}, 1, "value", 1)
+    return _sealed(path, numbers("a"), model, profile_numbers(np.arange(3.0)), "brittle")
+
+
 def labelled(classes: tuple[Label, ...]) -> Contract:
     """One number that says, by its sign, which of two classes it is."""
     return Contract(columns=(Number(name="x"),), target=Target(name="y", classes=classes))

@@ -17,7 +17,7 @@ SLOTS = 1024  # keys that a server can tell apart
 ROUNDING_SECONDS = 1e-7  # forgiven, so that sums of intervals do not refuse the last of a burst
 
 SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)/([smh])")
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)/([smh])", re.ASCII)
 
 
 class RateExceeded(RequestError):

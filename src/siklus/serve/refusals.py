@@ -113,6 +113,7 @@ def refuse_unforeseen(*, path: str) -> Response:
             "SV005", "the server failed at this request", expected="an answer; the server's log says why"
         ),
         path=path,
+        headers={"Connection": "close"},  # uvicorn closes after such an error, without saying so by itself
     )
 
 
