@@ -296,6 +296,30 @@ def test_without_pyarrow_its_forms_are_refused_and_csv_is_read(monkeypatch: pyte
     assert matrix(from_csv("n\n1\n", ALONE)) == [[1]]
 
 
+WRITTEN = [
+    "1", "-2.5", "+3", " 4 ", "5.", ".5", "1e5", "1E-5", "1e999", "1e-999", "inf", "-Infinity", "nan", "NaN",
+    "-nan", "nan(1)", "", "NA", " NA", "null", "1_000", "0x10", "1d5", "x", "true",
+    "\t7", "007", "\u0663", "1.5f", "9007199254740993", "123456789012345678901234567890",
+    "0.10000000000000000555111512312", '"8"',
+]  # fmt: skip
+PAIR = Contract(
+    columns=(Number(name="a", nullable=True), Integer(name="b", nullable=True)), target=Target(name="y")
+)
+
+
+@pytest.mark.parametrize("cell", WRITTEN)
+def test_a_large_body_is_read_as_a_small_one(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "b,a\r\n" + "12345,0.123456789\r\n" * 6000 + f"7,{cell}\r\n\r\n,\r\n{cell},1"
+
+    def said() -> object:
+        decoded = decode_table(read_csv(text.encode(), PAIR, max_rows=10_000), PAIR)
+        return decoded.rows.matrix.tobytes(), [repr(problem) for problem in decoded.problems]
+
+    quickly = said()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    assert said() == quickly
+
+
 @pytest.mark.parametrize(
     ("accept", "kind"),
     [

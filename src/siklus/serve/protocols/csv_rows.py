@@ -25,6 +25,7 @@ from siklus.contract.columns import (
     Text,
 )
 from siklus.errors import RequestError
+from siklus.serve.protocols.csv_numbers import read_plain_numbers
 from siklus.serve.protocols.documents import refuse_count
 from siklus.table import Cells, Table, objects
 
@@ -42,6 +43,9 @@ def read_csv(body: bytes, contract: Contract, *, max_rows: int) -> Table:
 
     RequestError RQ034 for what is no such CSV, RQ006 and RQ007 for no rows or too many.
     """
+    plain = read_plain_numbers(body, contract, missing=MISSING_WORDS, max_rows=max_rows)
+    if plain is not None:
+        return plain
     header, rows = _rows(_text(body), max_rows=max_rows)
     refuse_count(len(rows), max_rows=max_rows)
     known = {column.name: column for column in contract.columns}
