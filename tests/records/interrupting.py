@@ -7,6 +7,7 @@ compaction is run to its end, and they are counted again. A program of its own, 
 import json
 import os
 import shutil
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +19,6 @@ from siklus.records.query import query
 from tests.records.rows import NOON_US, open_log, record_of
 
 STEPS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
-KILLED = 9
 DAYS = 2
 ROWS = 60
 COUNT = """
@@ -56,12 +56,17 @@ def killed_at(step: int, work: Callable[[], None]) -> bool:
             if event in STEPS:
                 made += 1
                 if made == step:
-                    os._exit(KILLED)
+                    end(signal.SIGKILL)
 
         sys.addaudithook(count)
         work()
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == KILLED
+        end(signal.SIGTERM)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+
+
+def end(number: signal.Signals) -> None:
+    """End this child at once: it must not go on with what its parent does."""
+    os.kill(os.getpid(), number)
 
 
 def in_a_child(work: Callable[[], object]) -> object:
@@ -70,7 +75,7 @@ def in_a_child(work: Callable[[], object]) -> object:
     child = os.fork()
     if child == 0:
         os.write(writing, json.dumps(work()).encode())
-        os._exit(0)
+        end(signal.SIGTERM)
     os.close(writing)
     with os.fdopen(reading) as answer:
         said = answer.read()

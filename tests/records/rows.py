@@ -6,7 +6,7 @@ import msgspec
 
 from siklus.contract.columns import Category, Contract, Number, Target
 from siklus.project.sections import Records
-from siklus.records.entries import Record
+from siklus.records.entries import Answered, Record
 from siklus.records.frames import Damage
 from siklus.records.predictions import PredictionLog
 from siklus.records.reading import PredictionRecord, read_segment
@@ -81,3 +81,21 @@ def written_to(directory: Path) -> list[PredictionRecord]:
 def damage_in(directory: Path) -> list[Damage]:
     found = [entry for path in all_segments(directory) for entry in read_segment(path)]
     return [entry for entry in found if isinstance(entry, Damage)]
+
+
+def features_written(directory: Path) -> list[dict[str, object]]:
+    return [record.features for record in written_to(directory)]
+
+
+def batch(rows: object, count: int) -> Answered:
+    return Answered(
+        ids=[f"prediction-{i}" for i in range(count)],
+        time_us=NOON_US,
+        version="7",
+        arm="champion",
+        rows=rows,  # type: ignore[arg-type]  # a list or a table
+        predictions=[i % 2 == 0 for i in range(count)],
+        probabilities=None,
+        latency_ms=1.5,
+        size=100 * count,
+    )
