@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from siklus.bundle.write import digest_of
 from siklus.registry.policy import PolicyArm
 from siklus.registry.published import LAST_GOOD, PUBLISHED, found_policy, write_policy
+from siklus.serve.following import Follower
 from tests.figures import Figure
 from tests.registry.policies import policy_of
 from tests.serve.damage import damaged, damages
@@ -54,6 +56,14 @@ def keep_asking(server: Server, stop: threading.Event, seen: Counter[Any], wrong
                 seen[int(answer["version"])] += 1
 
 
+def answered_by(seen: list[Counter[Any]], version: int) -> int:
+    return sum(each[version] for each in seen)
+
+
+def has_answered(seen: list[Counter[Any]], version: int, before: int) -> bool:
+    return answered_by(seen, version) > before + CLIENTS
+
+
 def test_swaps_under_load_lose_nothing(state: Path, figure: Figure) -> None:
     versions = [version_in(state, number) for number in (1, 2, 3)]
     publish(state, 1, versions[0])
@@ -66,12 +76,9 @@ def test_swaps_under_load_lose_nothing(state: Path, figure: Figure) -> None:
         try:
             for swap in range(1, SWAPS + 1):
                 version = versions[swap % 3]
-                before = sum(each[version.version] for each in seen)
+                enough = partial(has_answered, seen, version.version, answered_by(seen, version.version))
                 publish(state, swap + 1, version)
-                eventually(
-                    lambda: sum(each[version.version] for each in seen) > before + CLIENTS,  # noqa: B023
-                    what=f"revision {swap + 1} never answered",
-                )
+                eventually(enough, what=f"revision {swap + 1} never answered")
         finally:
             stop.set()
             for client in clients:
@@ -96,10 +103,10 @@ def test_nothing_damaged_ever_answers(state: Path, tmp_path: Path, figure: Figur
             digest = damaged(state / "bundles" / bad.digest, own / "bundles", way)
             followers.append((way, own, digest, open_ones.enter_context(following(own))))
         for _, own, digest, follower in followers:
-            eventually(lambda: follower.models.lineup is not None, what="the good one never answered")  # noqa: B023
+            eventually(partial(_answers_at_all, follower), what="the good one never answered")
             publish(own, 2, PolicyArm(name="champion", version=2, share=1.0, digest=digest))
         for way, own, _, follower in followers:
-            eventually(lambda: _is_refused(follower), what=f"{way.name} was not refused")  # noqa: B023
+            eventually(partial(_is_refused, follower), what=f"{way.name} was not refused")
             lineup = follower.models.current()
             assert (lineup.revision, lineup.champion.served.bundle.version) == (1, "1"), way.name
             assert found_policy(own / "run" / LAST_GOOD) == policy_of(1, _allotment(own, good)), way.name
@@ -108,7 +115,11 @@ def test_nothing_damaged_ever_answers(state: Path, tmp_path: Path, figure: Figur
     assert len(ways) >= 50
 
 
-def _is_refused(follower: Any) -> bool:
+def _answers_at_all(follower: Follower) -> bool:
+    return follower.models.lineup is not None
+
+
+def _is_refused(follower: Follower) -> bool:
     pending = follower.models.pending
     return pending is not None and pending.code is not None
 
