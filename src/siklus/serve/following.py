@@ -57,7 +57,6 @@ class Follower:
     def close(self) -> None:
         """Follow no longer; a load that has begun is given up with the process."""
         self._stopped.set()
-        self._loader.shutdown(wait=False, cancel_futures=True)
 
     def _follow(self) -> None:
         seen: object = object()  # not even that there is none
@@ -70,6 +69,7 @@ class Follower:
                 due = math.inf if self._turn() else now + wait
                 wait = min(2 * wait, LAST_RETRY_SECONDS)
             self._stopped.wait(POLL_SECONDS)
+        self._loader.shutdown(wait=False)
 
     def _turn(self) -> bool:
         """Load what is published and let it answer; False, with the lineup as it was, when that fails."""
@@ -80,6 +80,8 @@ class Follower:
             self._refused(failure)
             if self.models.lineup is None:
                 self._fall_back()
+            if self.models.lineup is None:
+                self.models.fail(failure)
             return False
         self.models.pending = None
         policy, lineup = loading.result()
@@ -126,7 +128,6 @@ class Follower:
         self.models.pending = Pending(revision=revision, code=code_of(failure))
         told = {"revision": revision, "code": code_of(failure), "reason": str(failure)}
         _LOG.error("traffic_refused", extra=told)
-        self.models.fail(failure)
 
     def _remember(self, policy: TrafficPolicy) -> None:
         """Keep the policy that has just been proved, for a start from nothing else."""
