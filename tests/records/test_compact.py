@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import msgspec
 import pytest
 
 from siklus.errors import FileError
@@ -132,13 +133,25 @@ def test_a_damaged_segment_gives_its_sound_records_and_is_kept_aside(layout: Lay
     assert [path.name for path in layout.damaged.iterdir()] == [segment.name]
 
 
-def test_half_a_surrogate_pair_does_not_stop_it(layout: Layout) -> None:
+def test_values_that_others_cannot_write_do_not_stop_it(layout: Layout) -> None:
     log = open_log(layout.segments)
     log.append(record_of(0, features={"note": "\ud800 and \x00 and \U0001f600"}))
+    log.append(record_of(1, features={"note": 10**40}))
     log.close()
     compact(layout, Records(), now=NOW)
-    [record] = newest(layout, 1)
-    assert record.features == {"note": "? and \x00 and \U0001f600"}
+    first, second = newest(layout, 2)
+    assert first.features == {"note": "? and \x00 and \U0001f600"}
+    assert second.features == {"note": 10**40}
+
+
+def test_a_row_that_is_nested_too_deeply_is_kept_aside(layout: Layout) -> None:
+    log = open_log(layout.segments)
+    log.append(record_of(0, features=msgspec.Raw(b'{"note": ' + b"[" * 5000 + b"]" * 5000 + b"}")))
+    log.append(record_of(1))
+    log.close()
+    assert compact(layout, Records(), now=NOW).damaged == 1
+    assert numbers(layout) == [1]
+    assert len(list(layout.damaged.iterdir())) == 1
 
 
 def test_records_are_read_of_a_stretch_of_time(layout: Layout) -> None:

@@ -68,7 +68,12 @@ def compact(layout: Layout, settings: Records, *, now: float) -> Compaction:
             lines = write_lines(some, engine.scratch / "lines.json")
             target = layout.parquet / f"{DAY}{day}" / f"{_digest(path.stem for path in some)}.parquet"
             names = [path.stem for path in some]
-            _publish(engine, layout, lines.relation, _Exchange(target, tuple(some), lines.rows, tuple(names)))
+            _publish(
+                engine,
+                layout,
+                lines.relation,
+                _Exchange(target, tuple(some), lines.rows, tuple(names), lines.damaged),
+            )
             segments, rows, damaged = segments + len(some), rows + lines.rows, damaged + len(lines.damaged)
         merged = _merge(engine, layout, today=day_of(now))
         removed = _remove_outdated(layout, settings, now=now)
@@ -84,12 +89,16 @@ def compact(layout: Layout, settings: Records, *, now: float) -> Compaction:
 
 @dataclass(frozen=True)
 class _Exchange:
-    """A new file of so many rows, and the paths and names of what it takes the place of."""
+    """A new file of so many rows, and the paths and names of what it takes the place of.
+
+    ``damaged``: those of the segments that could not be read in full.
+    """
 
     target: Path
     former: tuple[Path, ...]
     rows: int
     segments: tuple[str, ...] = ()
+    damaged: tuple[Path, ...] = ()
     replaces: tuple[str, ...] = ()
 
 
@@ -122,16 +131,16 @@ def _publish(engine: Engine, layout: Layout, rows: str, change: _Exchange) -> No
         sync_directory(target.parent)
         sync_directory(layout.parquet)
         for path in change.former:
-            _retire(path, layout)
+            if path in change.damaged:
+                _put_aside(path, layout)
+            else:
+                path.unlink()
 
 
-def _retire(path: Path, layout: Layout) -> None:
-    """Delete what is in a Parquet file now; a segment with unreadable places is kept for a person to see."""
-    if path.parent == layout.segments and any(is_damage(found) for found in read_segment(path)):
-        layout.damaged.mkdir(exist_ok=True)
-        path.rename(layout.damaged / path.name)
-    else:
-        path.unlink()
+def _put_aside(segment: Path, layout: Layout) -> None:
+    """With unreadable places it is kept for a person to see."""
+    layout.damaged.mkdir(exist_ok=True)
+    segment.rename(layout.damaged / segment.name)
 
 
 def _finish_former(engine: Engine, layout: Layout) -> None:
@@ -146,8 +155,12 @@ def _finish_former(engine: Engine, layout: Layout) -> None:
             if file.path.name in replaced:
                 file.path.unlink()
         for path in sealed_segments(layout.segments):
-            if path.stem in covered:
-                _retire(path, layout)
+            if path.stem not in covered:
+                continue
+            if any(is_damage(found) for found in read_segment(path)):
+                _put_aside(path, layout)
+            else:
+                path.unlink()
 
 
 def _by_day(segments: Sequence[Path]) -> Iterator[tuple[str, list[Path]]]:

@@ -9,6 +9,7 @@ from duckdb import DuckDBPyConnection
 
 from siklus.data.engine import quoted
 from siklus.errors import RecordsError
+from siklus.records.entries import json_text
 from siklus.records.frames import Damage
 from siklus.records.layout import Layout
 from siklus.records.reading import PredictionRecord, is_damage, read_segment
@@ -138,6 +139,9 @@ def write_lines(segments: Iterable[Path], to: Path) -> Lines:
                     sound = sound and not is_damage(found)
                     continue
                 line = _line(found)
+                if line is None:
+                    sound = False
+                    continue
                 rows, longest = rows + 1, max(longest, len(line))
                 file.write(line)
             if not sound:
@@ -145,13 +149,15 @@ def write_lines(segments: Iterable[Path], to: Path) -> Lines:
     return Lines(to, rows, longest, tuple(damaged))
 
 
-def _line(record: PredictionRecord) -> bytes:
+def _line(record: PredictionRecord) -> bytes | None:
+    """None for features that are nested too deeply to be written."""
     try:
         return msgspec.json.encode(record) + b"\n"
-    except UnicodeEncodeError:
-        # Half a surrogate pair has no form in Parquet's texts.
-        text = msgspec.to_builtins(record)
-        return msgspec.json.encode(_whole(text)) + b"\n"
+    except RecursionError:
+        return None
+    except (UnicodeEncodeError, OverflowError):
+        # Half a surrogate pair has no form in Parquet's texts; msgspec writes no integer beyond 64 bits.
+        return json_text(_whole(msgspec.to_builtins(record))) + b"\n"
 
 
 def _whole(value: object) -> object:

@@ -72,8 +72,8 @@ def _record(
 ) -> PredictionRecord | Damage:
     try:
         features = named(stored, columns.get(stored.version, ()))
-    except (ValueError, msgspec.MsgspecError):
-        # By place, and the frame that tells the columns' names is lost.
+    except (ValueError, RecursionError, msgspec.MsgspecError):
+        # By place, and the frame that tells the columns' names is lost; or nested too deeply.
         return Damage(frame.start, frame.end - frame.start)
     return PredictionRecord(
         prediction_id=stored.prediction_id,

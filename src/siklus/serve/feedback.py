@@ -1,6 +1,7 @@
 """Feedback: the true values that come later, each for a prediction id. All of a list are taken, or none."""
 
 import logging
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -22,6 +23,7 @@ from siklus.serve.bodies import read_body
 from siklus.serve.desk import Desk
 
 KEYS = ("prediction_id", "outcome", "observed_at")
+LARGEST = sys.float_info.max  # JSON has larger integers, and nothing can be computed with them
 STORING_THREADS = 2  # SQLite lets one write at a time, so more would only wait
 
 _LOG = logging.getLogger("siklus.serve")
@@ -114,7 +116,7 @@ class FeedbackReader:
         match value:
             case bool() | str() if not self._knows:
                 return value
-            case int() | float() if not isinstance(value, bool):
+            case int() | float() if not isinstance(value, bool) and abs(value) <= LARGEST:
                 return value
         expected = "a number" if self._knows else "a class or a number"
         self._add("RW003", place, KEYS[1], f"{shown(value)} is no outcome", expected)
