@@ -62,7 +62,7 @@ def test_a_chunked_body_within_the_limit_is_read(minutes: Server) -> None:
 
 
 def test_an_endless_body_is_answered_and_kept_nowhere(minutes: Server) -> None:
-    memory = psutil.Process(minutes.process.pid)
+    [memory] = psutil.Process(minutes.process.pid).children()
     before = memory.memory_info().rss
     with socket.create_connection(("127.0.0.1", minutes.port), timeout=20) as connection:
         connection.sendall(b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")

@@ -73,6 +73,9 @@ def _be_worker(birth: Birth, supervisor: int) -> None:
     code = UNFORESEEN
     try:
         code = _live(birth, supervisor)
+    except SiklusError as error:
+        birth.row.leave_words(str(error))
+        code = UNABLE
     except Exception:  # noqa: BLE001 - the edge of the process: whatever it is has to be told
         _LOG.exception("worker_failed")
     finally:
