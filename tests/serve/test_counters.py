@@ -16,12 +16,9 @@ from hypothesis import strategies as st
 
 from siklus.bundle.read import Bundle, open_bundle, with_version
 from siklus.bundle.session import Predictions
-from siklus.contract.columns import Category, Contract, Number, Target
 from siklus.serve.counters import FLUSH_ROWS, MOST_VERSIONS, Counters, supervising
 from siklus.serve.layouts import LATENCY_BUCKETS
-from siklus.serve.metrics import Metrics
-from siklus.stats.profile import ColumnProfile, profile_numbers, profile_words
-from tests.serve.bundles import classifier, regressor
+from tests.serve.bundles import regressor
 from tests.serve.counting import PROFILES, counted, flights, of_feature, parsed, value
 
 WAIT_SECONDS = 30  # for what takes one, on a machine that has other things to do
@@ -287,6 +284,16 @@ def test_a_worker_without_room_on_the_disk_shows_the_others_and_its_own(tmp_path
     counters.close()
 
 
+def test_a_directory_that_is_cleared_under_a_server_stops_nothing(tmp_path: Path, bundle: Bundle) -> None:
+    counters = Counters(tmp_path / "counters")
+    counters.feedback("new")
+    shutil.rmtree(tmp_path / "counters")
+    counters.version(bundle).answered("/predict", 1, 0.1)
+    labels = {"endpoint": "/predict", "status": "success", "version": "7"}
+    assert value(counted(counters), "ml_predictions_total", **labels) == 1
+    counters.close()
+
+
 DIE = """
 import os, sys
 from pathlib import Path
@@ -318,29 +325,3 @@ def test_a_dead_worker_is_seen_and_the_next_supervisor_forgets_it(tmp_path: Path
         )
     assert value(counted(asked), "ml_limited_total", limit="waiting") == 3
     asked.close()
-
-
-def test_the_page_of_a_wide_contract_is_small_and_soon_made(tmp_path: Path) -> None:
-    """Twenty features: fifteen numbers with ranges, five categories of sixty words."""
-    chance = np.random.default_rng(0)
-    numbers = [Number(name=f"number_{i}", minimum=0, maximum=1) for i in range(15)]
-    words = tuple(f"word_{i}" for i in range(60))
-    categories = [Category(name=f"category_{i}", vocabulary=words) for i in range(5)]
-    columns: dict[str, ColumnProfile] = {
-        column.name: profile_numbers(chance.random(1000), minimum=0, maximum=1) for column in numbers
-    }
-    columns |= {column.name: profile_words(chance.integers(0, 60, 1000), words) for column in categories}
-    contract = Contract(columns=(*numbers, *categories), target=Target(name="y", classes=("no", "yes")))
-    weights = np.zeros((20, 2), dtype=np.float32)
-    bundle = open_bundle(classifier(tmp_path / "wide", contract=contract, weights=weights, columns=columns))
-    counters = Counters(tmp_path)
-    counters.version(bundle)
-    metrics = Metrics(counters)
-    costs = []
-    for _ in range(5):
-        began = time.perf_counter()
-        page, _ = metrics.page(accept="", lineup=None)
-        costs.append(time.perf_counter() - began)
-    assert len(page) < 150_000
-    assert min(costs) < 0.05
-    counters.close()

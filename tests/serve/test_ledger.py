@@ -186,6 +186,17 @@ def test_counters_without_a_state_directory_end_with_the_server() -> None:
     assert not directory.exists()
 
 
+def test_what_killed_servers_left_behind_is_removed() -> None:
+    with shared_counters(None) as one, shared_counters(None) as other:
+        alive = Shelf(one, row=0)
+        for directory in (one, other):
+            os.utime(directory, (0, 0))
+        with shared_counters(None):
+            assert one.is_dir()
+            assert not other.exists()
+        alive.close()
+
+
 def test_counters_with_a_state_directory_stay(tmp_path: Path) -> None:
     with shared_counters(tmp_path) as directory:
         Shelf(directory, row=0).close()

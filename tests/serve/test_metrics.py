@@ -4,18 +4,22 @@ import random
 import re
 import shutil
 import string
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from siklus.bundle.read import Bundle, open_bundle, with_version
+from siklus.contract.columns import Category, Contract, Number, Target
 from siklus.errors import RequestError
 from siklus.serve.counters import Counters
 from siklus.serve.layouts import ENDPOINTS, FEEDBACK, LIMITS, OUTCOMES
 from siklus.serve.metrics import Metrics, picked
+from siklus.stats.profile import ColumnProfile, profile_numbers, profile_words
 from tests.architecture.source import ROOT
-from tests.serve.bundles import ODD_ROW, regressor
+from tests.serve.bundles import ODD_ROW, classifier, regressor
 from tests.serve.counting import counted, flights, value
 from tests.serve.servers import Server, ask, loaded_app
 
@@ -180,3 +184,29 @@ def test_the_docs_explain_every_value_of_a_label(words: Sequence[str]) -> None:
 def test_every_limit_is_a_documented_problem() -> None:
     page = (ROOT / "docs" / "problems.md").read_text()
     assert [code for code in LIMITS if f"### {code}\n" not in page] == []
+
+
+def test_the_page_of_a_wide_contract_is_small_and_soon_made(tmp_path: Path) -> None:
+    """Twenty features: fifteen numbers with ranges, five categories of sixty words."""
+    chance = np.random.default_rng(0)
+    numbers = [Number(name=f"number_{i}", minimum=0, maximum=1) for i in range(15)]
+    words = tuple(f"word_{i}" for i in range(60))
+    categories = [Category(name=f"category_{i}", vocabulary=words) for i in range(5)]
+    columns: dict[str, ColumnProfile] = {
+        column.name: profile_numbers(chance.random(1000), minimum=0, maximum=1) for column in numbers
+    }
+    columns |= {column.name: profile_words(chance.integers(0, 60, 1000), words) for column in categories}
+    contract = Contract(columns=(*numbers, *categories), target=Target(name="y", classes=("no", "yes")))
+    weights = np.zeros((20, 2), dtype=np.float32)
+    bundle = open_bundle(classifier(tmp_path / "wide", contract=contract, weights=weights, columns=columns))
+    counters = Counters(tmp_path)
+    counters.version(bundle)
+    metrics = Metrics(counters)
+    costs = []
+    for _ in range(5):
+        began = time.perf_counter()
+        page, _ = metrics.page(accept="", lineup=None)
+        costs.append(time.perf_counter() - began)
+    assert len(page) < 150_000
+    assert min(costs) < 0.05
+    counters.close()

@@ -5,6 +5,7 @@ import logging
 import mmap
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ SUPERVISOR_ROW = 0  # worker i has row i + 1, or the next one that is free
 MOST_ROWS = 1024  # of processes that live at the same time
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory with a name by chance is made in it
 SUFFIX = ".ledger"
+PREFIX = "siklus-counters-"
+YOUNG_SECONDS = 60.0  # a server that begins has its directory a moment before its row
 
 _LOG = logging.getLogger("siklus.serve")
 
@@ -94,7 +97,8 @@ class Shelf:
         """Take away what has not been used for the longest time, but nothing that a process has open."""
         if self._directory is None:
             return
-        with locked(self._directory):
+        # Too many are better than a version that cannot be opened because somebody cleared the directory.
+        with suppress(OSError), locked(self._directory):
             paths = [path for path in self._directory.glob(f"{prefix}*{SUFFIX}") if path.is_file()]
             for path in sorted(paths, key=lambda path: path.stat().st_mtime_ns)[:-most]:
                 remove_unless_written(path)
@@ -111,12 +115,27 @@ def shared_counters(state: Path | None) -> Iterator[Path]:
     if state is not None:
         yield state / "run" / "counters"
         return
-    memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-    directory = Path(tempfile.mkdtemp(prefix="siklus-counters-", dir=memory))
+    memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
+    _sweep(memory)
+    directory = Path(tempfile.mkdtemp(prefix=PREFIX, dir=memory))
     try:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _sweep(memory: Path) -> None:
+    """Remove what servers left behind that were killed: nobody has their supervisor's row any more."""
+    for left in memory.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # another server removes it just now
+            found = left.lstat()
+            ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()
+            if not ours or time.time() - found.st_mtime < YOUNG_SECONDS:
+                continue
+            seat = _sit_down(left, SUPERVISOR_ROW)
+            if seat is not None:
+                seat.close()
+                shutil.rmtree(left)
 
 
 def _take_seat(directory: Path, *, first: int) -> tuple[int, IO[bytes]]:
