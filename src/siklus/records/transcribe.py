@@ -19,7 +19,22 @@ class Transcriber:
 
     def __init__(self, veil: Veil) -> None:
         self._veil = veil
+        self._plain: set[str] = set()
         self.descriptions: dict[str, Description] = {}
+
+    def describe(self, description: Description) -> None:
+        """Make a version known, before its first record."""
+        self.descriptions[description.version] = description
+        (self._plain.discard if description.sensitive else self._plain.add)(description.version)
+
+    def plain(self, answered: Record | Answered) -> StoredFields | None:
+        """The record of a row that is stored as it came, as nearly all are; None for any other."""
+        if not isinstance(answered, tuple):
+            return None
+        prediction_id, time_us, version, arm, shadow, features, prediction, probability, latency = answered
+        if not isinstance(features, bytes) or version not in self._plain:
+            return None
+        return prediction_id, time_us, version, arm, shadow, BODY, features, prediction, probability, latency
 
     def records(self, answered: Record | Answered) -> Iterator[StoredFields]:
         """The stored records, one a row. KeyError for a version that nobody has described."""

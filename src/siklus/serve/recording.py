@@ -3,8 +3,9 @@
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
-from siklus.records.entries import Answered, Features
+from siklus.records.entries import Answered
 from siklus.records.predictions import PredictionLog
 from siklus.serve.scoring import Given, Scored
 
@@ -37,20 +38,16 @@ def record(
             rows=received.rows,
             predictions=scored.labels,
             probabilities=probabilities,
-            latency_ms=_milliseconds(seconds[0]),
+            latency_ms=round(seconds[0] * 1000, 3),
             size=received.size,
         )
         log.append_many(answered)
         return
-    append = log.append
-    for i, body in enumerate(received.bodies):
-        features: Features = body
-        probability = None if probabilities is None else probabilities[i]
-        latency = _milliseconds(seconds[i])
-        append(
-            (scored.ids[i], now_us, version, arm, shadow, features, scored.labels[i], probability, latency)
-        )
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    chances = probabilities or repeat(None)
+    rows = zip(scored.ids, received.bodies, scored.labels, chances, seconds, strict=False)
+    log.extend(
+        [
+            (name, now_us, version, arm, shadow, body, label, chance, round(taken * 1000, 3))
+            for name, body, label, chance, taken in rows
+        ]
+    )
