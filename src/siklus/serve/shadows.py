@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 from siklus.contract.columns import Contract
 from siklus.records.ids import IdIssuer
@@ -110,7 +111,8 @@ class LoopLoad:
 
     def __init__(self) -> None:
         self._clock = time.pthread_getcpuclockid(threading.get_ident())
-        self._at, self._used = time.monotonic(), time.clock_gettime(self._clock)
+        self._waits = Path(f"/proc/self/task/{threading.get_native_id()}/schedstat")
+        self._at, self._wanted = time.monotonic(), self._wanted_seconds()
         self._busy = 0.0
 
     def wait_for_time(self) -> None:
@@ -120,13 +122,21 @@ class LoopLoad:
             time.sleep(LOOK_SECONDS)
 
     def _look(self) -> float:
-        """The share of one core that it used, over the last `LOOK_SECONDS` at least."""
+        """The share of the time in which it wanted to run, over the last `LOOK_SECONDS` at least."""
         now = time.monotonic()
         if now - self._at >= LOOK_SECONDS:
-            used = time.clock_gettime(self._clock)
-            self._busy = (used - self._used) / (now - self._at)
-            self._at, self._used = now, used
+            wanted = self._wanted_seconds()
+            self._busy = (wanted - self._wanted) / (now - self._at)
+            self._at, self._wanted = now, wanted
         return self._busy
+
+    def _wanted_seconds(self) -> float:
+        """It ran so long, and stood in line for a core: on a full machine that is most of it."""
+        try:
+            _, waited, _ = self._waits.read_bytes().split()
+        except (OSError, ValueError):  # a kernel that does not tell
+            waited = b"0"
+        return time.clock_gettime(self._clock) + int(waited) / 1e9
 
 
 def _on_loop(
