@@ -1,9 +1,11 @@
 """Where a server listens: a Unix socket, TLS, and what it does with files that are in the way."""
 
+import signal
 import socket
 import ssl
 import stat
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +103,24 @@ def test_https_is_spoken_with_a_certificate_and_nothing_else(
         process.terminate()
         said = process.communicate(timeout=START_SECONDS)[1]
     assert [event for event in events(said) if event["level"] == "error"] == []
+
+
+def test_a_renewed_certificate_is_spoken_with_after_a_hangup(tmp_path: Path) -> None:
+    certificate, key = certified(tmp_path / "cert.pem", tmp_path / "key.pem")
+    options = ["--tls-certificate", str(certificate), "--tls-key", str(key)]
+    with listening(regressor(tmp_path / "b"), *options) as (url, process):
+        with httpx.Client(verify=ssl.create_default_context(cafile=str(certificate))) as client:
+            first_answer(client, url)
+        certificate.write_text("no certificate")
+        process.send_signal(signal.SIGHUP)  # nothing sound to read: the former one stays
+        certified(certificate, key)
+        renewed = certificate.read_text()
+        process.send_signal(signal.SIGHUP)
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        deadline = time.monotonic() + START_SECONDS
+        while ssl.get_server_certificate(address).split() != renewed.split():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from siklus.serve.listening import Listener
 from siklus.serve.notices import Notices
 from siklus.serve.plan import Plan
 from siklus.serve.team import Place, Worker, cover
+from siklus.serve.tls import tls_of
 
 LOOK_SECONDS = 0.1  # between two looks at the workers; a death is noticed at once
 LONGEST_LOOK_SECONDS = 3 * LOOK_SECONDS  # counted, if more passed: then this process was held up, not they
@@ -76,9 +77,16 @@ class Supervisor:
 
     def _take(self, number: int) -> None:
         if number == signal.SIGHUP and self._drained_at is None:
+            self._read_tls_anew()
             self._rolling = list(self._places)
         elif number in (signal.SIGTERM, signal.SIGINT):
             self._drain()
+
+    def _read_tls_anew(self) -> None:
+        try:
+            self._tls = tls_of(self._plan.serve)
+        except ServeError as error:  # a renewal that went wrong must not take the server with it
+            _LOG.error("tls_kept", extra={"reason": str(error)})
 
     def _look(self, now: float, *, seconds: float) -> None:
         for place, worker in self._workers():
