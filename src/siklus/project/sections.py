@@ -89,6 +89,8 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8000
     uds: str | None = None  # a Unix socket's path, instead of host and port
     insecure: bool = False  # other machines may ask without a key
+    admin_host: str = "127.0.0.1"
+    admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None  # without one, there is no admin port
     tls_certificate: str | None = None
     tls_key: str | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1

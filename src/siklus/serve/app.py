@@ -18,11 +18,13 @@ def create_app(desk: Desk) -> FastAPI:
     # validation knows no row, no column and no NaN.
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     app.include_router(router_of(endpoints))
-    _refuse_in_json(app, paths=[call.path for call in calls(endpoints)])
+    refuse_in_json(app, paths=[call.path for call in calls(endpoints)])
     return app
 
 
-def _refuse_in_json(app: FastAPI, *, paths: list[str]) -> None:
+def refuse_in_json(app: FastAPI, *, paths: list[str]) -> None:
+    """Say every error as `refusals` does. ``paths``: those that somebody who misspells one may mean."""
+
     @app.exception_handler(SiklusError)
     async def ours(request: Request, error: SiklusError) -> Response:
         return refuse(error, path=request.url.path)

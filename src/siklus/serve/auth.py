@@ -41,7 +41,7 @@ class KeyRing:
         """
         if not self.asks:
             return None
-        secret = _secret(authorization, api_key)
+        secret = secret_of(authorization, api_key)
         digest = digest_of(secret or "")
         # All are looked at, each in constant time: how long it takes tells nothing of any key.
         found = [rate for known, rate in self._entries if compare_digest(known, digest)]
@@ -129,7 +129,7 @@ def refuse_open_door(plan: Plan) -> None:
     )
 
 
-def _secret(authorization: Sequence[str], api_key: Sequence[str]) -> str | None:
+def secret_of(authorization: Sequence[str], api_key: Sequence[str]) -> str | None:
     """The key that the headers bring; None where they bring none, or more than one."""
     if len(authorization) + len(api_key) != 1:
         return None

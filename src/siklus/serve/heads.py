@@ -81,6 +81,13 @@ class Heads:
             return None
 
 
+class NoHeads:
+    """For a port that has no hot path: there, nothing is plain."""
+
+    def read(self, _head: bytes) -> Head | None:
+        return None
+
+
 def read_head(head: bytes) -> Head | None:
     """What a plain head says; None for any other."""
     if len(head) > MAX_HEAD_BYTES or not head.startswith(REQUEST_LINE):

@@ -7,10 +7,24 @@ from typing import TYPE_CHECKING
 
 from siklus.project.sections import Records, Serve
 from siklus.records.ids import random_key
+from siklus.serve.listening import Listener
 from siklus.serve.rate import RateBoard
 
 if TYPE_CHECKING:
     from siklus.bundle.read import Bundle
+
+
+@dataclass(frozen=True, kw_only=True)
+class AdminPort:
+    """A second socket, at which every worker answers whoever runs the server.
+
+    ``host``: as configured. ``digest``: of the token. ``supervisor``: the process that can stop all of them.
+    """
+
+    listener: Listener
+    host: str
+    digest: bytes = field(repr=False)
+    supervisor: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +37,7 @@ class Plan:
     ``key``: signs prediction ids where no state directory has a key; all workers share it.
     ``rates``: where its workers count together how often each key asks.
     ``counters``: where its workers count together (`shelf.shared_counters`); None: each in its own memory.
+    ``admin``: where all of them answer whoever runs the server; None where nobody is answered there.
     """
 
     serve: Serve = field(default_factory=Serve)
@@ -33,3 +48,4 @@ class Plan:
     key: bytes = field(default_factory=random_key, repr=False)
     rates: RateBoard = field(default_factory=RateBoard, repr=False)
     counters: Path | None = None
+    admin: AdminPort | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httptools
+from starlette.types import ASGIApp
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -17,7 +18,7 @@ from uvicorn.server import ServerState
 from siklus.errors import RequestError, ServeError, SiklusError
 from siklus.serve.deadlines import Deadlines, Phase, too_slow
 from siklus.serve.desk import Desk
-from siklus.serve.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads
+from siklus.serve.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads, NoHeads
 from siklus.serve.hot_path import ENDPOINT, HotPath
 from siklus.serve.rate import Rate
 from siklus.serve.refusals import refuse
@@ -27,8 +28,28 @@ CLOSE = b"connection: close\r\n"
 MAX_HELD_BYTES = 262_144  # that wait behind an answer; beyond it the client is not read from
 
 
-def protocol_of(desk: Desk) -> Callable[..., asyncio.Protocol]:
-    """What makes the protocol of each connection of this desk's worker, for `uvicorn.Config(http=…)`."""
+def config_of(app: ASGIApp) -> Config:
+    """uvicorn's settings for an app whose connections are ours."""
+    config = Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,  # neither says what runs here, and in which version
+        date_header=False,
+    )
+    config.load()
+    return config
+
+
+def protocol_of(desk: Desk, heads: Heads | NoHeads) -> Callable[..., asyncio.Protocol]:
+    """What makes the protocol of each connection of this desk's worker, for `uvicorn.Config(http=…)`.
+
+    ``heads`` says which of them are for the hot path.
+    """
     shared: list[Shared] = []
 
     def connect(
@@ -38,7 +59,7 @@ def protocol_of(desk: Desk) -> Callable[..., asyncio.Protocol]:
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> asyncio.Protocol:
         if not shared:
-            shared.append(Shared(desk, _loop or asyncio.get_running_loop(), server_state))
+            shared.append(Shared(desk, heads, _loop or asyncio.get_running_loop(), server_state))
         return Connection(shared[0], config, server_state, app_state)
 
     return connect
@@ -47,10 +68,12 @@ def protocol_of(desk: Desk) -> Callable[..., asyncio.Protocol]:
 class Shared:
     """What the connections of one worker share."""
 
-    def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
+    def __init__(
+        self, desk: Desk, heads: Heads | NoHeads, loop: asyncio.AbstractEventLoop, state: ServerState
+    ) -> None:
         self.desk = desk
         self.loop = loop
-        self.heads = Heads(desk.guard)
+        self.heads = heads
         self.hot_path = HotPath(desk, loop)
         self.deadlines = Deadlines(loop, state.connections, desk.settings)  # type: ignore[arg-type]  # all ours
 

@@ -31,6 +31,9 @@ STATUSES: Mapping[str, int] = {
     "RQ035": 413,
     "RQ040": 401,
     "RQ041": 429,
+    "RQ042": 403,
+    "RQ043": 401,
+    "RQ044": 409,
     "XT001": 415,  # a body in a form that this server has not been installed with
     "RW020": 404,
     "RW021": 409,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
+from siklus.serve.admin_port import admin_listening, admin_tls
 from siklus.serve.auth import refuse_open_door
 from siklus.serve.companions import Companion, Errand, compaction
 from siklus.serve.counters import supervising
@@ -25,7 +26,8 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
     """Serve with a process a worker until SIGTERM or Ctrl-C: 0, or 1 where something had to be cut off.
 
     ``companions``: commands that run beside the workers. BundleError for a path that holds no bundle,
-    ServeError SV003 for the address, SV009 when nothing can be answered, SV012 for the TLS files.
+    ServeError SV003 for an address, SV009 when nothing can be answered, SV012 for the TLS files, SV013 and
+    SV014 for the keys, SV018, SV019 and SV023 for the admin port.
     """
     began = time.monotonic()
     if isinstance(plan.bundle, Path):
@@ -37,12 +39,16 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
         supervising(counters),
         noticed() as notices,
         listening(plan.serve) as listeners,
+        admin_listening(plan.serve, plan.state) as admin,
     ):
         tell_events()
         _LOG.info("listening", extra={"url": listeners[0].url(tls=tls is not None)})
+        if admin is not None:
+            url = admin.listener.url(tls=admin_tls(admin, tls) is not None)
+            _LOG.info("admin_listening", extra={"url": url})
         _LOG.info("started", extra={"workers": plan.serve.workers})
         supervisor = Supervisor(
-            replace(plan, counters=counters),
+            replace(plan, counters=counters, admin=admin),
             listeners,
             tls=tls,
             companions=_companions(plan, companions),

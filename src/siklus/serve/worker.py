@@ -8,17 +8,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
+from siklus.serve.admin import admin_answering
 from siklus.serve.app import create_app
 from siklus.serve.board import Phase
 from siklus.serve.desk import Desk
 from siklus.serve.doors import Doors
 from siklus.serve.drain import Reception, drain
+from siklus.serve.heads import Heads
 from siklus.serve.listening import Listener
-from siklus.serve.protocol import protocol_of
+from siklus.serve.protocol import config_of, protocol_of
 
 BEAT_SECONDS = 0.1
 LOOK_SECONDS = 0.05  # how soon a worker sees that it is to stop
@@ -55,36 +56,33 @@ async def _answer(desk: Desk, post: Post) -> None:
     try:
         if post.patient:
             await _until(lambda: desk.models.state != "loading")
-        reception = _reception(desk, post)
-        await reception.doors.open(post.listener)
-        desk.lifecycle.listening = True
-        while not desk.lifecycle.draining and desk.lifecycle.failure is None:
-            await reception.doors.cover(post.covers())
-            await asyncio.sleep(LOOK_SECONDS)
-        if desk.lifecycle.failure is None:
-            await drain(reception, desk.lifecycle, grace_seconds=desk.settings.grace_seconds)
-        reception.doors.close()
+        async with admin_answering(desk, tls=post.tls):
+            await _receive(_reception(desk, post), desk, post)
     finally:
         beating.cancel()
         with suppress(asyncio.CancelledError):
             await beating
 
 
+async def _receive(reception: Reception, desk: Desk, post: Post) -> None:
+    await reception.doors.open(post.listener)
+    desk.lifecycle.listening = True
+    while not desk.lifecycle.draining and desk.lifecycle.failure is None:
+        await reception.doors.cover(post.covers())
+        await asyncio.sleep(LOOK_SECONDS)
+    if desk.lifecycle.failure is None:
+        await drain(reception, desk.lifecycle, grace_seconds=desk.settings.grace_seconds)
+    reception.doors.close()
+
+
 def _reception(desk: Desk, post: Post) -> Reception:
-    config = uvicorn.Config(
-        create_app(desk),
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        server_header=False,  # neither says what runs here, and in which version
-        date_header=False,
-    )
-    config.load()
     state = ServerState()
-    connect = partial(protocol_of(desk), config=config, server_state=state, app_state={})
+    connect = partial(
+        protocol_of(desk, Heads(desk.guard)),
+        config=config_of(create_app(desk)),
+        server_state=state,
+        app_state={},
+    )
     return Reception(doors=Doors(connect, tls=post.tls, others=post.others), state=state)
 
 
