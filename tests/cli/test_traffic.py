@@ -170,6 +170,7 @@ def test_a_server_follows_and_outlives_registry_and_database(project: Path) -> N
     assert answered("traffic", "show", "-C", project)["policy"]["revision"] == 3
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_moved_by_others_is_told(project: Path) -> None:
     answered("traffic", "set", "--champion", "2", "-C", project)
     with served(project) as (client, said):
@@ -177,6 +178,7 @@ def test_a_stage_that_was_moved_by_others_is_told(project: Path) -> None:
         assert "version 1 is in production, but the traffic policy's champion is 2" in "".join(said)
 
 
+@pytest.mark.slow
 def test_a_pinned_version_follows_nothing(project: Path) -> None:
     with served(project, "--version", "2") as (client, said):
         assert (answering(client), said) == ("2", [])

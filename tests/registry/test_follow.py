@@ -142,6 +142,7 @@ def test_a_database_that_is_gone_is_waited_for(tmp_path: Path) -> None:
     assert published(project) == 1
 
 
+@pytest.mark.slow
 def test_a_bundle_that_cannot_be_had_is_asked_for_again(tmp_path: Path) -> None:
     project = project_at(tmp_path / "here", name="flights", control="sqlite:///shared.db")
     digest = bundle_of(project, tmp_path)
