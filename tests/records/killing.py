@@ -17,7 +17,7 @@ from siklus.project.sections import Records
 from siklus.records.segments import adopt, all_segments
 from tests.records.rows import expected_of, number_of, open_log, record_of, written_to
 
-LONGEST_LIFE_SECONDS = 0.03
+LONGEST_LIFE_SECONDS = 0.022
 
 
 def write_for_ever(directory: Path, acknowledged: mmap.mmap) -> None:

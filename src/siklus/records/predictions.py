@@ -159,6 +159,8 @@ class PredictionLog:
     def _until_next_duty(self) -> float | None:
         """Seconds; None where nothing is due."""
         if self._settling < self.written:
+            if not self._disk_work.done():
+                return SYNC_SECONDS  # a slow disk: another look will do
             return max(0.001, self._settled_at + SYNC_SECONDS - time.monotonic())
         return self._log.seconds_left()
 
