@@ -223,6 +223,16 @@ def test_other_machines_are_not_let_in_without_keys(host: str, bundles: Path) ->
     assert err.count("SV013") == 1
 
 
+def test_no_server_starts_with_keys_that_it_cannot_read(bundles: Path) -> None:
+    state = bundles / "state"
+    state.mkdir(parents=True)
+    Paths.at(state).keys.write_text("{")
+    process = start(*serve_words(regressor(bundles / "minutes"), state))
+    _, err = process.communicate(timeout=START_SECONDS)
+    assert process.returncode == 2
+    assert "SV014" in err
+
+
 @pytest.mark.parametrize("way", ["insecure", "key", "socket"])
 def test_other_machines_are_let_in_by_key_or_on_purpose(way: str, bundles: Path) -> None:
     state = bundles / "state"
