@@ -79,8 +79,11 @@ def regressor(path: Path, *, reference: Sequence[float] = tuple(range(1, 101))) 
     return _sealed(path, contract, model, profile_numbers(np.array(reference)), "minutes")
 
 
-def slow_regressor(path: Path, *, rounds: int) -> Path:
-    """Value = a, after ``rounds`` turns of a loop that adds nothing (about a microsecond each)."""
+def slow_regressor(path: Path, *, rounds: int, cells: int = 1) -> Path:
+    """Value = a, after ``rounds`` turns of a loop that adds nothing (about a microsecond each).
+
+    Each row takes so many ``cells`` through every turn: with many, rows cost as much together as alone.
+    """
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["on"], ["still_on"]),
@@ -90,15 +93,22 @@ def slow_regressor(path: Path, *, rounds: int) -> Path:
         [
             helper.make_tensor_value_info("turn", TensorProto.INT64, []),
             helper.make_tensor_value_info("on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("before", TensorProto.FLOAT, [None, 1]),
+            helper.make_tensor_value_info("before", TensorProto.FLOAT, [None, cells]),
         ],
         [
             helper.make_tensor_value_info("still_on", TensorProto.BOOL, []),
-            helper.make_tensor_value_info("after", TensorProto.FLOAT, [None, 1]),
+            helper.make_tensor_value_info("after", TensorProto.FLOAT, [None, cells]),
         ],
     )
-    nodes = [helper.make_node("Loop", ["rounds", "yes", "rows"], ["value"], body=body)]
+    nodes = [
+        helper.make_node("Add", ["rows", "wide"], ["spread"]),
+        helper.make_node("Loop", ["rounds", "yes", "spread"], ["turned"], body=body),
+        helper.make_node("Slice", ["turned", "first", "second", "second"], ["value"]),
+    ]
     constants = {
+        "wide": np.zeros(cells, dtype=np.float32),
+        "first": np.array([0], dtype=np.int64),
+        "second": np.array([1], dtype=np.int64),
         "rounds": np.array(rounds, dtype=np.int64),
         "yes": np.array(True),
         "nothing": np.zeros(1, dtype=np.float32),

@@ -1,4 +1,8 @@
-"""The slow lane: a slow model runs in a thread, and what arrives meanwhile runs together after it."""
+"""The slow lane: a slow model runs in a thread, and what arrives meanwhile runs together after it.
+
+How many rows run together follows from how long they take: the more of them, the longer does everybody wait
+who comes meanwhile, and who has said how long he waits may wait in vain.
+"""
 
 import asyncio
 import time
@@ -15,7 +19,9 @@ from siklus.serve.lineup import Arm
 from siklus.serve.patience import HEADER, patience_of, too_busy, too_late
 from siklus.serve.scoring import Scored, answered
 
-ROWS_AT_ONCE = 256  # so that nobody waits for everybody who is before him
+ROWS_AT_ONCE = 256  # at most
+TURN_SECONDS = 0.1  # that rows together should take at most
+TURN_ROWS = 4  # or as long as so many rows alone, so that a turn's own cost is shared by enough of them
 
 Reply: TypeAlias = Callable[[Sequence[Ask], Scored], None]
 
@@ -24,6 +30,12 @@ class _Queued(NamedTuple):
     arm: Arm
     ask: Ask
     until: float  # by `time.perf_counter`
+
+
+class _Turn(NamedTuple):
+    arm: Arm
+    asks: Sequence[Ask]
+    began: float
 
 
 class SlowLane:
@@ -39,6 +51,7 @@ class SlowLane:
         self._waiting: deque[_Queued] = deque()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="slow")
         self._busy = False
+        self._most = 1  # rows in the next turn
 
     @property
     def waiting(self) -> int:
@@ -60,8 +73,9 @@ class SlowLane:
         if not self._busy:
             self._run_next()
 
-    def _run_next(self) -> None:
-        arm, asks = self._next()
+    def _run_next(self, *, reserve: float = 0.0) -> None:
+        """``reserve``: seconds that the turn will take, as far as one can know."""
+        arm, asks = self._next(time.perf_counter() + reserve)
         if arm is None or arm.served.reader is None:
             return
         decoded = arm.served.reader.rows([ask.row for ask in asks])
@@ -70,33 +84,55 @@ class SlowLane:
             self._run_next()
             return
         self._busy = True
+        turn = _Turn(arm, asks, time.perf_counter())
         running = self._thread.submit(_score, arm, decoded, self._ids)
-        running.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._finish, asks, done))
+        running.add_done_callback(lambda done: self._loop.call_soon_threadsafe(self._finish, turn, done))
 
-    def _next(self) -> tuple[Arm | None, list[Ask]]:
-        """The longest waiting, and those behind them who want the same arm."""
+    def _next(self, ready: float) -> tuple[Arm | None, list[Ask]]:
+        """The longest waiting who still will be at ``ready``, and those behind them who want the same arm."""
         asks: list[Ask] = []
         wanted: Arm | None = None
-        now = time.perf_counter()
-        while self._waiting and len(asks) < ROWS_AT_ONCE:
+        while self._waiting and len(asks) < self._most:
             first = self._waiting[0]
             if wanted is not None and first.arm is not wanted:
                 break
             self._waiting.popleft()
-            if first.until < now:
+            if first.until < ready:
                 first.ask.caller.refuse(too_late())
             else:
                 wanted = first.arm
                 asks.append(first.ask)
         return wanted, asks
 
-    def _finish(self, asks: Sequence[Ask], done: Future[Scored]) -> None:
+    def _finish(self, turn: _Turn, done: Future[Scored]) -> None:
         self._busy = False
+        seconds = time.perf_counter() - turn.began
+        alone = turn.arm.served.row_seconds
+        self._most = rows_next(self._most, rows=len(turn.asks), seconds=seconds, alone=alone)
         if done.exception() is None:
-            self._reply(asks, done.result())
+            self._reply(turn.asks, done.result())
         else:
-            leave_to_app(asks)  # it meets the error again, and logs it
-        self._run_next()
+            leave_to_app(turn.asks)  # it meets the error again, and logs it
+        self._run_next(reserve=seconds)
+
+
+def rows_next(most: int, *, rows: int, seconds: float, alone: float) -> int:
+    """How many rows may run together after so many ``rows`` of the ``most`` took these seconds.
+
+    ``alone``: seconds of a single row. A turn that took too long is followed by a smaller one, in proportion;
+    a full one that was short enough, by one of twice as many.
+
+    >>> rows_next(64, rows=64, seconds=0.4, alone=0.01)
+    16
+    >>> rows_next(16, rows=16, seconds=0.05, alone=0.01)
+    32
+    >>> rows_next(16, rows=3, seconds=0.05, alone=0.01)
+    16
+    """
+    longest = max(TURN_SECONDS, TURN_ROWS * alone)
+    if seconds > longest:
+        return max(1, int(rows * longest / seconds))
+    return min(ROWS_AT_ONCE, 2 * most) if rows == most else most
 
 
 def _score(arm: Arm, decoded: Decoded, ids: IdIssuer) -> Scored:
