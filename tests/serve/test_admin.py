@@ -237,8 +237,8 @@ def test_draining_twice_hurries_nobody(tmp_path: Path) -> None:
     state = tmp_path / "state"
     publish(state, 1, version_in(state, 1))
     with administered(state, "--workers", "2") as server:
-        answers = [server.client.post("/drain") for _ in range(2)]
-        assert [answer.json() for answer in answers] == [{"status": "draining"}] * 2
+        answers = [server.client.post("/drain") for _ in range(3)]
+        assert [answer.json() for answer in answers] == [{"status": "draining"}] * 3
         assert server.process.wait(timeout=START_SECONDS) == 0
 
 

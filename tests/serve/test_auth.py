@@ -73,6 +73,8 @@ def test_every_call_needs_a_key_but_those_that_say_that_the_server_lives(guarded
     described = guarded.client.get("/openapi.json").json()["paths"]
     calls = [(method, path) for path, methods in described.items() for method in methods]
     assert len(calls) > len(OPEN)
+    told = {path for path, methods in described.items() for call in methods.values() if "security" in call}
+    assert told == described.keys() - OPEN
     with without_key(guarded) as client:
         for method, path in calls:
             response = client.request(method, path.replace("{name}", "minutes"), follow_redirects=False)

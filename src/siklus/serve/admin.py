@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,6 +25,7 @@ from siklus.serve.app import refuse_in_json
 from siklus.serve.desk import Desk
 from siklus.serve.heads import NoHeads
 from siklus.serve.listening import WAITING_CONNECTIONS
+from siklus.serve.notices import DRAIN
 from siklus.serve.plan import AdminPort
 from siklus.serve.protocol import config_of, protocol_of
 from siklus.serve.status import status_of_server
@@ -57,9 +57,8 @@ class AdminCalls:
 
     async def drain(self) -> Response:
         """Stop the whole server as SIGTERM does; asked again, it is not hurried."""
-        if not self._desk.lifecycle.draining:
-            _LOG.info("drain_asked")
-            os.kill(self._port.supervisor, signal.SIGTERM)
+        _LOG.info("drain_asked")
+        os.kill(self._port.supervisor, DRAIN)
         return _json(Told("draining"), status=202)
 
     def reload(self) -> Response:

@@ -12,7 +12,7 @@ from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
 from siklus.serve.feedback import FeedbackCall
 from siklus.serve.health import health_of
-from siklus.serve.openapi import document
+from siklus.serve.openapi import document, with_keys
 from siklus.serve.payload import predict_body, read_features
 from siklus.serve.plane import DataPlane
 from siklus.serve.protocols.calls import ProtocolCalls
@@ -100,7 +100,8 @@ class Endpoints:
     def openapi(self, request: Request) -> Response:
         """Typed from the contract of the model that answers, with examples that work."""
         bundle = self._desk.models.current().champion.served.bundle
-        return _json(document(request.app.routes, bundle, self._desk.settings))
+        found = document(request.app.routes, bundle, self._desk.settings)
+        return _json(with_keys(found) if self._desk.guard.ring.asks else found)
 
     async def docs(self) -> Response:
         """A page that needs no other server."""

@@ -15,6 +15,7 @@ from siklus.serve.desk import open_desk
 from siklus.serve.events import tell_events
 from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.listening import Listener
+from siklus.serve.notices import DRAIN
 from siklus.serve.plan import Plan
 from siklus.serve.worker import Post, answer
 
@@ -23,7 +24,7 @@ UNFORESEEN = 70  # and of one that failed otherwise (sysexits.h: internal softwa
 HAND_OVER = signal.SIGUSR1  # tells a worker that another one has its socket by now
 
 # For a moment around the fork no signal is taken: the child would note it with its parent's handlers.
-_HELD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, HAND_OVER}
+_HELD = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, HAND_OVER, DRAIN}
 _PR_SET_PDEATHSIG = 1  # prctl's name for it (linux/prctl.h)
 
 _LOG = logging.getLogger("siklus.serve")
@@ -115,7 +116,7 @@ def _obey(lifecycle: Lifecycle) -> None:
     signal.set_wakeup_fd(-1)
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    for ignored in (signal.SIGINT, signal.SIGHUP):
+    for ignored in (signal.SIGINT, signal.SIGHUP, DRAIN):
         signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)

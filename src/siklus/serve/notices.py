@@ -6,7 +6,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-NOTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+DRAIN = signal.SIGUSR2  # tells a supervisor to drain; unlike SIGTERM, a second one hurries nobody
+NOTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, DRAIN)
 
 
 class Notices:

@@ -30,6 +30,11 @@ JsonSchema: TypeAlias = dict[str, Any]
 
 EXAMPLE_ID = "019c1a3e-5b7a-7c41-9d2e-0f3b6a8c1d24"  # nobody's: an answer brings one that is taken
 
+KEYS: Mapping[str, JsonSchema] = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+
 EVERY_CLASS: JsonSchema = {
     "name": "probabilities",
     "in": "query",
@@ -57,6 +62,16 @@ def document(routes: Sequence[BaseRoute], bundle: Bundle, settings: Serve) -> Js
     found["paths"]["/predict/batch"]["post"] |= _asked("BatchRequest", many)
     found["paths"]["/feedback"]["post"] |= _told(contract)
     found["components"]["schemas"] |= describe(found["paths"], bundle, template=REFERENCE)
+    return found
+
+
+def with_keys(found: JsonSchema) -> JsonSchema:
+    """The document of a server that asks for API keys: which calls need one, and how it is sent."""
+    for methods in found["paths"].values():
+        for call in methods.values():
+            if "401" in call["responses"]:
+                call["security"] = [{name: []} for name in KEYS]
+    found["components"]["securitySchemes"] = dict(KEYS)
     return found
 
 

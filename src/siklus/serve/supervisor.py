@@ -16,7 +16,7 @@ from siklus.serve.board import Board
 from siklus.serve.companions import Companion, Errand, end
 from siklus.serve.forking import HAND_OVER, UNABLE, Birth, fork_worker, prepare_to_fork
 from siklus.serve.listening import Listener
-from siklus.serve.notices import Notices
+from siklus.serve.notices import DRAIN, Notices
 from siklus.serve.plan import Plan
 from siklus.serve.team import Place, Worker, cover
 from siklus.serve.tls import tls_of
@@ -79,7 +79,7 @@ class Supervisor:
         if number == signal.SIGHUP and self._drained_at is None:
             self._read_tls_anew()
             self._rolling = list(self._places)
-        elif number in (signal.SIGTERM, signal.SIGINT):
+        elif number in (signal.SIGTERM, signal.SIGINT) or (number == DRAIN and self._drained_at is None):
             self._drain()
 
     def _read_tls_anew(self) -> None:
