@@ -205,3 +205,15 @@ def test_it_runs_as_a_process_of_its_own(layout: Layout) -> None:
     assert written_to(layout.segments) == []
     [file] = layout.parquet.rglob("*.parquet")
     assert duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchall() == [(10,)]
+
+
+def test_without_duckdb_what_is_too_old_goes_all_the_same(layout: Layout) -> None:
+    """In a process that cannot import DuckDB, as in a serving image."""
+    log_rows(layout, 0, 50)
+    [old] = layout.segments.iterdir()
+    os.utime(old, (NOW - 100 * 86_400, NOW - 100 * 86_400))
+    log_rows(layout, 50, 50)
+    run = "runpy.run_module('siklus.records.retention', run_name='__main__')"
+    program = f"import runpy, sys; sys.modules['duckdb'] = None; {run}"
+    subprocess.run([sys.executable, "-c", program, "--records", str(layout.root)], check=True)
+    assert numbers(layout) == list(range(50, 100))

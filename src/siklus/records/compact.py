@@ -5,10 +5,8 @@ need no DuckDB. It may die between any two steps: a Parquet file names what it w
 it has replaced counts no more and is taken away the next time.
 """
 
-import argparse
 import hashlib
 import os
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,7 +23,6 @@ from siklus.errors import FileError, RecordsError, SiklusError
 from siklus.files import disk_errors, lock, sync_directory
 from siklus.project.sections import Records
 from siklus.records.layout import Layout, day_of, exchanging
-from siklus.records.outcomes import Outcomes
 from siklus.records.parquet import (
     DAY,
     Compacted,
@@ -36,7 +33,7 @@ from siklus.records.parquet import (
     write_parquet,
 )
 from siklus.records.reading import PredictionRecord, is_damage, read_segment
-from siklus.records.retention import kept_files, outdated
+from siklus.records.retention import forget_outcomes, options, remove_outdated
 from siklus.records.segments import adopt, sealed_segments
 
 SEGMENT_BYTES_AT_ONCE = 128_000_000  # what goes into one Parquet file, before it is made small
@@ -76,14 +73,14 @@ def compact(layout: Layout, settings: Records, *, now: float) -> Compaction:
             )
             segments, rows, damaged = segments + len(some), rows + lines.rows, damaged + len(lines.damaged)
         merged = _merge(engine, layout, today=day_of(now))
-        removed = _remove_outdated(layout, settings, now=now)
+        removed = remove_outdated(layout, settings, now=now)
         return Compaction(
             segments=segments,
             rows=rows,
             damaged=damaged,
             merged=merged,
             removed=removed,
-            forgotten=_forget_outcomes(layout, settings, now=now),
+            forgotten=forget_outcomes(layout, settings, now=now),
         )
 
 
@@ -218,29 +215,6 @@ def _mergeable(files: Sequence[Compacted], *, is_over: bool) -> Iterator[list[Co
             yield tier[start : start + FILES_MERGED]
 
 
-def _remove_outdated(layout: Layout, settings: Records, *, now: float) -> int:
-    with exchanging(layout):
-        gone = outdated(
-            kept_files(layout), now=now, keep_days=settings.keep_days, keep_bytes=settings.keep_bytes
-        )
-        for path in gone:
-            path.unlink()
-    for folder in layout.parquet.glob(f"{DAY}*"):
-        if not any(folder.iterdir()):
-            shutil.rmtree(folder)
-    return len(gone)
-
-
-def _forget_outcomes(layout: Layout, settings: Records, *, now: float) -> int:
-    if not layout.outcomes.exists():
-        return 0
-    outcomes = Outcomes(layout.outcomes, settings=settings)
-    try:
-        return outcomes.forget(before_us=int((now - settings.keep_days * 86_400) * 1e6))
-    finally:
-        outcomes.close()
-
-
 def _digest(names: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
@@ -252,11 +226,7 @@ def _sync(path: Path) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Compact once, or again and again until whoever started it is gone."""
-    defaults = Records()
-    parser = argparse.ArgumentParser(prog="python -m siklus.records.compact", description=__doc__)
-    parser.add_argument("--records", type=Path, required=True, help="the records' directory")
-    parser.add_argument("--keep-days", type=float, default=defaults.keep_days)
-    parser.add_argument("--keep-bytes", type=int, default=defaults.keep_bytes)
+    parser = options(prog="python -m siklus.records.compact", description=__doc__)
     parser.add_argument("--every", type=float, help="seconds from one run to the next; once without it")
     given = parser.parse_args(arguments)
     settings = Records(keep_days=given.keep_days, keep_bytes=given.keep_bytes)

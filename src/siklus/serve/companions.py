@@ -73,23 +73,17 @@ class Errand:
                 self.process = _start(self.argv, niceness=LOW_PRIORITY)
 
 
-def compaction(state: Path, records: Records) -> Errand | None:
-    """Turns sealed segments of the log into Parquet; None where DuckDB is not installed to do it."""
+def upkeep(state: Path, records: Records) -> Errand:
+    """Turns sealed segments of the log into Parquet and deletes what is too old; without DuckDB only that."""
     try:
         metadata.version("duckdb")
+        module = "siklus.records.compact"
     except metadata.PackageNotFoundError:
-        return None
+        module = "siklus.records.retention"
     layout = Layout(state / "records")
     words = ["--records", str(layout.root), "--keep-days", str(records.keep_days)]
     return Errand(
-        argv=[
-            sys.executable,
-            "-m",
-            "siklus.records.compact",
-            *words,
-            "--keep-bytes",
-            str(records.keep_bytes),
-        ],
+        argv=[sys.executable, "-m", module, *words, "--keep-bytes", str(records.keep_bytes)],
         is_needed=partial(_has_sealed_segments, layout.segments),
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from siklus.bundle.manifest import read_manifest
 from siklus.serve.admin_port import admin_listening, admin_tls
 from siklus.serve.auth import refuse_open_door
-from siklus.serve.companions import Companion, Errand, compaction
+from siklus.serve.companions import Companion, Errand, upkeep
 from siklus.serve.counters import supervising
 from siklus.serve.events import tell_events
 from siklus.serve.listening import listening
@@ -60,5 +60,4 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
 
 def _companions(plan: Plan, residents: Sequence[Sequence[str]]) -> list[Companion | Errand]:
     found: list[Companion | Errand] = [Companion(argv=argv) for argv in residents]
-    errand = compaction(plan.state, plan.records) if plan.state is not None else None
-    return found if errand is None else [*found, errand]
+    return found if plan.state is None else [*found, upkeep(plan.state, plan.records)]
