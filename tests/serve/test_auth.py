@@ -272,28 +272,34 @@ def test_no_key_is_ever_written_down(bundles: Path) -> None:
     state = bundles / "state"
     key = add_key(Paths.at(state).keys, "only", per_second=None, now=NOW)
     process = start(*serve_words(brittle_regressor(bundles / "brittle"), state))
-    assert process.stderr is not None
-    said = process.stderr.readline()
-    port = int(re.findall(r":(\d+)", said)[-1])
+    try:
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        statuses = statuses_of_a_session(int(re.findall(r":(\d+)", said)[-1]), key)
+    finally:
+        process.terminate()
+        _, rest = process.communicate(timeout=START_SECONDS)
+    assert statuses == {200, 400, 401, 404, 500}
+    assert "Traceback" in rest  # what failed is told there
+    assert key not in said + rest
+    written = [path for path in state.rglob("*") if path.is_file()]
+    assert any(path.name == "keys.json" for path in written)
+    assert [path for path in written if key.encode() in path.read_bytes()] == []
+
+
+def statuses_of_a_session(port: int, key: str) -> set[int]:
+    """Of requests that bring the key in every way, right and wrong."""
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS) as client:
         assert within(START_SECONDS, lambda: client.get("/ready").status_code == 200)
         client.headers["Authorization"] = f"Bearer {key}"
         client.get("/metrics")
-        statuses = {
+        return {
             client.post("/predict", json={"features": [1]}).status_code,
             client.post("/predict", json={"features": [99]}).status_code,
             client.post(f"/predict?key={key}", json={"features": [1]}).status_code,
             client.post("/predict", content=b"{", headers={"X-API-Key": key}).status_code,
             client.get(f"/{key}").status_code,
         }
-    assert statuses == {200, 400, 401, 404, 500}
-    process.terminate()
-    _, rest = process.communicate(timeout=START_SECONDS)
-    assert "Traceback" in rest  # what failed is told there
-    assert key not in said + rest
-    written = [path for path in state.rglob("*") if path.is_file()]
-    assert any(path.name == "keys.json" for path in written)
-    assert [path for path in written if key.encode() in path.read_bytes()] == []
 
 
 def test_a_failure_shows_nothing_of_the_inside(bundles: Path) -> None:
