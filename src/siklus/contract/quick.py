@@ -65,8 +65,9 @@ class QuickReader:
         self._checked = [
             _Checked(ends[i] - 1, column) for i, column in enumerate(columns) if _is_checked(column)
         ]
-        self._low = np.full(self._width, -np.inf)
-        self._high = np.full(self._width, np.inf)
+        # A column without a range has that of float32.
+        self._low = np.full(self._width, -FLOAT32_MAX)
+        self._high = np.full(self._width, FLOAT32_MAX)
         for checked in self._checked:
             self._low[checked.slot], self._high[checked.slot] = checked.low, checked.high
 
@@ -91,15 +92,18 @@ class QuickReader:
     def rows(self, waiting: Sequence[Row]) -> Decoded | None:
         """The rows together, in their order; None when `decode_records` would refuse one of them."""
         matrix = self._numbers([self._indexed(row) for row in waiting] if self._words else waiting)
-        # fmax passes over NaN, which is a missing cell here: JSON has no other.
-        if matrix is None or np.fmax.reduce(np.abs(matrix), axis=None) > FLOAT32_MAX:
+        if matrix is None:
             return None
         unseen: dict[str, int] = {}
         out_of_range: dict[str, int] = {}
         outside = (matrix < self._low) | (matrix > self._high)
         if outside.any():
+            # fmax passes over NaN, which is a missing cell here: JSON has no other.
+            if np.fmax.reduce(np.abs(matrix), axis=None) > FLOAT32_MAX:
+                return None
+            times = outside.sum(axis=0).tolist()
             for checked in self._checked:
-                found = int(outside[:, checked.slot].sum())
+                found = times[checked.slot]
                 if found and checked.strict:
                     return None
                 if found:
@@ -139,8 +143,8 @@ class _Checked:
         self.strict = column.strict
         self.is_word = isinstance(column, Category)
         low, high = (0, None) if isinstance(column, Category) else _range_of(column)
-        self.low = -math.inf if low is None else low
-        self.high = math.inf if high is None else high
+        self.low = -FLOAT32_MAX if low is None else max(low, -FLOAT32_MAX)
+        self.high = FLOAT32_MAX if high is None else min(high, FLOAT32_MAX)
 
 
 def _is_checked(column: Column) -> bool:
