@@ -17,7 +17,7 @@ from siklus.project.sections import Serve
 from siklus.serve.app import create_app
 from siklus.serve.asks import Caller
 from siklus.serve.desk import Desk, open_desk
-from siklus.serve.heads import Head
+from siklus.serve.heads import Head, Heads
 from siklus.serve.plan import Plan
 from siklus.serve.protocol import Connection, Shared
 
@@ -36,7 +36,7 @@ class ConstantPath:
 
 class ConstantShared(Shared):
     def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
-        super().__init__(desk, loop, state)
+        super().__init__(desk, Heads(desk.guard), loop, state)
         self.hot_path = ConstantPath()
 
 
