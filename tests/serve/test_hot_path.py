@@ -203,7 +203,7 @@ def test_a_slow_models_queue_is_bounded(tmp_path: Path) -> None:
     assert refused
     assert {(answer.status, answer.said["error"]["code"]) for answer in refused} == {(503, "SV020")}
     assert all(b"retry-after: 1" in answer.head for answer in refused)
-    assert len(answers) - len(refused) >= 6  # one batch in the model, and the queue behind it
+    assert len(answers) - len(refused) >= 5  # the queue was full
     for i, answer in enumerate(answers):
         if answer.status == 200:
             assert answer.said["prediction"] == i

@@ -162,6 +162,22 @@ def test_an_idle_connection_is_closed(guarded: Server) -> None:
     assert 1.4 < time.monotonic() - started < 10
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "first", [SOUND, request(b"", path="/live", method="GET")], ids=["quick", "by the app"]
+)
+def test_an_idle_connection_is_kept_as_long_as_it_is_said(first: bytes, tmp_path: Path) -> None:
+    """Longer than the 5 s that uvicorn would keep it."""
+    with (
+        serving_bundle(regressor(tmp_path / "minutes")) as server,
+        socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection,
+    ):
+        for pause in (0, 8):
+            time.sleep(pause)
+            connection.sendall(first)
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
 def test_half_open_connections_keep_nobody_out(guarded: Server, figure: Figure) -> None:
     sockets = [socket.create_connection(("127.0.0.1", guarded.port)) for _ in range(1500)]
     try:

@@ -89,6 +89,8 @@ class Connection(HttpToolsProtocol):
         self.since = shared.loop.time()
         self._shared = shared
         self._settings = shared.desk.settings
+        # uvicorn's own timer, after an answer of the app's; the deadlines close after any answer.
+        self.timeout_keep_alive = self._settings.idle_seconds  # type: ignore[assignment]  # fractions do as well
         self._asked = b""  # the hot path's request that waits for its answer
         self._rate: Rate | None = None  # by which it was counted
         self._held = bytearray()  # not a whole request yet, or waiting behind that answer
@@ -295,7 +297,7 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         if not self._in_message:
-            self._enter(Phase.IDLE)
+            self._enter(Phase.ANSWER if self.pipeline else Phase.IDLE)
         super().on_response_complete()
 
 

@@ -59,7 +59,7 @@ class SlowLane:
         return len(self._waiting)
 
     def take(self, arm: Arm, asks: Sequence[Ask]) -> None:
-        """Queue these, whose rows are read and keep the contract; the others are refused (SV006)."""
+        """Queue these, whose rows are read and keep the contract; the others are refused (SV020)."""
         for ask in asks:
             if len(self._waiting) >= self._max_waiting:
                 ask.caller.refuse(too_busy(self._max_waiting))
