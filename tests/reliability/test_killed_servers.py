@@ -1,9 +1,8 @@
-"""Whole servers are killed, supervisor and workers at once: what was acknowledged is there when the next one comes."""
+"""Whole servers are killed, supervisor and workers at once: what they acknowledged is there afterwards."""
 
 import http.client
 import json
 import os
-import re
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +13,6 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import psutil
 import pytest
 
@@ -24,7 +22,7 @@ from siklus.records.reading import is_damage, read_segment
 from siklus.records.segments import all_segments
 from tests.figures import Figure
 from tests.serve.bundles import regressor
-from tests.serve.servers import START_SECONDS, Server, start
+from tests.serve.servers import START_SECONDS, Server, answering, start
 
 CLIENTS = 3
 LOAD_SECONDS = 0.1
@@ -45,16 +43,18 @@ class Received:
 
     def ask_on(self, port: int) -> None:
         """Ask and tell until the server dies."""
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)) as connection:
-            with suppress(OSError, http.client.HTTPException):
-                while True:
-                    self.asked += 1
-                    name = _posted(connection, "/predict", {"features": [8, 9]})["prediction_id"]
-                    self.answered[name] = time.monotonic()
-                    if self.asked % 4 == 0:
-                        self.told += 1
-                        _posted(connection, "/feedback", {"prediction_id": name, "outcome": self.told})
-                        self.acknowledged[name] = self.told
+        with (
+            closing(http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)) as connection,
+            suppress(OSError, http.client.HTTPException),
+        ):
+            while True:
+                self.asked += 1
+                name = _posted(connection, "/predict", {"features": [8, 9]})["prediction_id"]
+                self.answered[name] = time.monotonic()
+                if self.asked % 4 == 0:
+                    self.told += 1
+                    _posted(connection, "/feedback", {"prediction_id": name, "outcome": self.told})
+                    self.acknowledged[name] = self.told
 
 
 def _posted(connection: http.client.HTTPConnection, path: str, body: object) -> dict[str, str]:
@@ -82,13 +82,7 @@ def doomed(bundle: Path, state: Path) -> Iterator[Server]:
     ]
     process = start("-m", "siklus.serve", *words)
     try:
-        assert process.stderr is not None
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", process.stderr.readline())
-        assert found
-        port = int(found[1])
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS) as client:
-            server = Server(process, client, port)
-            server.wait_until_ready()
+        with answering(process) as server:
             yield server
     finally:
         kill(process)
@@ -179,7 +173,7 @@ def test_a_killed_server_has_lost_nothing_that_it_acknowledged(
 
 
 def hold_counts(server: Server, seen: list[Received], *, kills: int) -> None:
-    """A killed worker has counted what it answered, but for the last turn of its loop, and no more than was asked."""
+    """A killed worker has counted what it answered, but for the last turn of its loop, and nothing else."""
     series = server.series()
     answered = sum(len(each.answered) for each in seen)
     new = sum(len(each.acknowledged) for each in seen)

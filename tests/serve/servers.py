@@ -7,10 +7,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -57,14 +58,20 @@ class Server:
             time.sleep(0.02)
 
 
-def start(*arguments: str, home: Path = Path("/nonexistent")) -> subprocess.Popen[str]:
-    """Start Python with these arguments, as a bare process with nothing but our sources."""
+def start(
+    *arguments: str, home: Path = Path("/nonexistent"), more: Mapping[str, str] = MappingProxyType({})
+) -> subprocess.Popen[str]:
+    """Start Python with these arguments, as a bare process with nothing but our sources.
+
+    ``more``: further variables of its environment.
+    """
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "TMPDIR": str(home),
         "PYTHONPATH": str(SRC),
         "OMP_NUM_THREADS": "1",
+        **more,
     }
     return subprocess.Popen(
         [sys.executable, *arguments],
@@ -81,18 +88,25 @@ def events(said: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def serving(*arguments: str) -> Iterator[Server]:
-    """`python ARGUMENTS` until it is ready to answer; stopped afterwards, whatever happened."""
-    process = start(*arguments)
+def answering(process: subprocess.Popen[str]) -> Iterator[Server]:
+    """The server that this process is, once it is ready to answer."""
     assert process.stderr is not None
+    said = process.stderr.readline()
+    listening = re.search(r"http://127\.0\.0\.1:(\d+)", said)
+    assert listening, said + process.stderr.read()
+    port = int(listening[1])
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS) as client:
+        server = Server(process, client, port)
+        server.wait_until_ready()
+        yield server
+
+
+@contextmanager
+def serving(*arguments: str, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """`python ARGUMENTS` until it is ready to answer; stopped afterwards, whatever happened."""
+    process = start(*arguments, more=more)
     try:
-        said = process.stderr.readline()
-        listening = re.search(r"http://127\.0\.0\.1:(\d+)", said)
-        assert listening, said + process.stderr.read()
-        port = int(listening[1])
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=START_SECONDS) as client:
-            server = Server(process, client, port)
-            server.wait_until_ready()
+        with answering(process) as server:
             yield server
     finally:
         process.terminate()
