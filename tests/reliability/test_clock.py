@@ -1,4 +1,4 @@
-"""The clock jumps, forth and back by hours and months: nothing is lost or repeated, nobody taken for stuck."""
+"""The clock jumps, forth and back by hours and months: nothing is lost or repeated, nobody is stuck."""
 
 import os
 import time
@@ -15,7 +15,7 @@ from siklus.records.compact import compact
 from siklus.records.ids import issued_ms
 from siklus.records.layout import Layout
 from siklus.records.query import query
-from siklus.serve.keys import add_key
+from siklus.serve.access.keys import add_key
 from tests.figures import Figure
 from tests.serve.bundles import regressor
 from tests.serve.published import eventually

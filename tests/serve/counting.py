@@ -6,8 +6,8 @@ import numpy as np
 from prometheus_client.parser import text_string_to_metric_families
 
 from siklus.contract.columns import Category, Contract, Number, Target
-from siklus.serve.counters import Counters
-from siklus.serve.metrics import Metrics
+from siklus.serve.counting.counters import Counters
+from siklus.serve.counting.metrics import Metrics
 from siklus.stats.profile import ColumnProfile, profile_numbers, profile_words
 from tests.serve.bundles import classifier
 

@@ -11,7 +11,7 @@ from siklus.bundle.golden import golden_answers
 from siklus.bundle.write import manifest_of, place, seal
 from siklus.registry.policy import Allotment, PolicyArm
 from siklus.registry.published import PUBLISHED, write_policy
-from siklus.serve.following import Follower
+from siklus.serve.traffic.following import Follower
 from tests.bundle.sealed import INSTANCES, MINUTES, NOW, SUMS, WEIGHTS, contents, regressor
 from tests.registry.policies import policy_of
 from tests.serve.servers import START_SECONDS, serving

@@ -14,7 +14,7 @@ from siklus.records.read import newest
 from siklus.records.reading import PredictionRecord
 from siklus.registry.policy import PolicyArm
 from siklus.registry.sticky import Sticky
-from siklus.serve.lineup import Arm, Lineup
+from siklus.serve.traffic.lineup import Arm, Lineup
 from tests.serve.bundles import slow_regressor
 from tests.serve.published import (
     ANSWER,

@@ -13,8 +13,8 @@ import pytest
 import siklus
 from siklus.errors import ServeError
 from siklus.project.paths import Paths
-from siklus.serve.auth import is_loopback
-from siklus.serve.keys import add_key, revoke_key
+from siklus.serve.access.auth import is_loopback
+from siklus.serve.access.keys import add_key, revoke_key
 from tests.figures import Figure
 from tests.serve.bundles import brittle_regressor, regressor
 from tests.serve.servers import START_SECONDS, Server, serving, start

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from siklus.bundle.read import Bundle, open_bundle, with_version
 from siklus.bundle.session import Predictions
-from siklus.serve.counters import FLUSH_ROWS, MOST_VERSIONS, Counters, supervising
-from siklus.serve.layouts import LATENCY_BUCKETS
+from siklus.serve.counting.counters import FLUSH_ROWS, MOST_VERSIONS, Counters, supervising
+from siklus.serve.counting.layouts import LATENCY_BUCKETS
 from tests.serve.bundles import regressor
 from tests.serve.counting import PROFILES, counted, flights, of_feature, parsed, value
 
@@ -263,8 +263,8 @@ def test_a_copy_of_a_ledger_is_not_counted_again(tmp_path: Path, bundle: Bundle)
 COUNT_WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
-from siklus.serve.counters import Counters
-from siklus.serve.metrics import Metrics
+from siklus.serve.counting.counters import Counters
+from siklus.serve.counting.metrics import Metrics
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 counters = Counters(Path(sys.argv[1]), worker=200)
 counters.feedback("new", 4)
@@ -297,7 +297,7 @@ def test_a_directory_that_is_cleared_under_a_server_stops_nothing(tmp_path: Path
 DIE = """
 import os, sys
 from pathlib import Path
-from siklus.serve.counters import Counters
+from siklus.serve.counting.counters import Counters
 counters = Counters(Path(sys.argv[1]), worker=int(sys.argv[2]))
 counters.limited("waiting")
 counters.gauge("in_flight", lambda: 4)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from siklus.errors import SiklusError
 from siklus.serve.desk import open_desk
-from siklus.serve.heads import read_head
-from siklus.serve.hot_path import HotPath
 from siklus.serve.plan import Plan
+from siklus.serve.wire.heads import read_head
+from siklus.serve.wire.hot_path import HotPath
 from tests.serve.bundles import ODD_ROW, classifier, slow_regressor
 from tests.serve.servers import START_SECONDS, Server, serving_bundle
 from tests.serve.wire import Answer, Client, clients, exchange, features, request

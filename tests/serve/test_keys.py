@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siklus.errors import ServeError
-from siklus.serve.keys import add_key, read_keys, revoke_key
-from siklus.serve.rate import Rate, RateBoard, rate_of, rate_text
+from siklus.serve.access.keys import add_key, read_keys, revoke_key
+from siklus.serve.access.rate import Rate, RateBoard, rate_of, rate_text
 
 NOW = datetime(2026, 1, 31, tzinfo=UTC)
 KEY_CHARACTERS = len("sk_") + 43  # 256 bits, six a character

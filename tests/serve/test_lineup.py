@@ -11,7 +11,7 @@ from scipy.stats import chisquare
 
 from siklus.bundle.read import open_bundle
 from siklus.registry.sticky import Sticky
-from siklus.serve.lineup import Arm, Lineup, Served, alone, point
+from siklus.serve.traffic.lineup import Arm, Lineup, Served, alone, point
 from tests.serve.bundles import regressor
 
 KEYS = [f"customer-{i}" for i in range(20_000)]
@@ -89,7 +89,7 @@ def test_another_salt_deals_anew(lineup: Any) -> None:
 
 def test_another_interpreter_deals_the_same() -> None:
     keys = ["", "7", "größe", "x" * 1000]
-    script = f"from siklus.serve.lineup import point; print([point(k, 'pepper') for k in {keys!r}])"
+    script = f"from siklus.serve.traffic.lineup import point; print([point(k, 'pepper') for k in {keys!r}])"
     environment = {"PYTHONHASHSEED": "1", "PYTHONPATH": str(Path(__file__).parents[2] / "src")}
     done = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

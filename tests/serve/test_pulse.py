@@ -2,8 +2,8 @@
 
 import pytest
 
-from siklus.serve.board import Phase
-from siklus.serve.pulse import Pulse, Sight, is_stuck
+from siklus.serve.supervision.board import Phase
+from siklus.serve.supervision.pulse import Pulse, Sight, is_stuck
 
 LOOK = 0.1
 BODY = 16_000_000

@@ -16,7 +16,7 @@ import pytest
 from siklus.bundle.write import digest_of
 from siklus.registry.policy import PolicyArm
 from siklus.registry.published import LAST_GOOD, PUBLISHED, found_policy, write_policy
-from siklus.serve.following import Follower
+from siklus.serve.traffic.following import Follower
 from tests.figures import Figure
 from tests.registry.policies import policy_of
 from tests.serve.damage import damaged, damages

@@ -17,7 +17,7 @@ import pytest
 from prometheus_client.openmetrics import parser as openmetrics
 from prometheus_client.parser import text_string_to_metric_families
 
-from siklus.serve.exposition import GPUS
+from siklus.serve.counting.exposition import GPUS
 from tests.architecture.source import ROOT
 from tests.serve.counting import ORIGINS, PROFILES, Series, flights, of_feature, parsed, value
 from tests.serve.servers import START_SECONDS, Server, serving_bundle

@@ -15,11 +15,11 @@ from uvicorn.server import ServerState
 
 from siklus.project.sections import Serve
 from siklus.serve.app import create_app
-from siklus.serve.asks import Caller
 from siklus.serve.desk import Desk, open_desk
-from siklus.serve.heads import Head, Heads
 from siklus.serve.plan import Plan
-from siklus.serve.protocol import Connection, Shared
+from siklus.serve.wire.asks import Caller
+from siklus.serve.wire.heads import Head, Heads
+from siklus.serve.wire.protocol import Connection, Shared
 
 BODY = (
     b'{"prediction":1,"probability":0.87,"latency_ms":0.021,'

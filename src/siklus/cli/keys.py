@@ -8,8 +8,8 @@ import typer
 
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
-from siklus.serve.keys import add_key, read_keys, revoke_key
-from siklus.serve.rate import rate_of, rate_text
+from siklus.serve.access.keys import add_key, read_keys, revoke_key
+from siklus.serve.access.rate import rate_of, rate_text
 
 app = command_app()
 

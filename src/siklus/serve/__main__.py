@@ -33,7 +33,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     companions = [shlex.split(command) for command in given.companion]
     try:
-        return int(need("siklus.serve.starting").start(plan, companions=companions))
+        return int(need("siklus.serve.supervision.starting").start(plan, companions=companions))
     except SiklusError as error:
         sys.stderr.write(f"{error}\n")
         return 2

@@ -10,14 +10,14 @@ from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import ServeError, SiklusError
 from siklus.project.sections import Serve
 from siklus.records.opening import OpenRecords, open_records
-from siklus.serve.auth import Guard
-from siklus.serve.counters import Counters
-from siklus.serve.following import Follower
+from siklus.serve.access.auth import Guard
+from siklus.serve.counting.counters import Counters
+from siklus.serve.counting.metrics import Metrics
 from siklus.serve.lifecycle import Lifecycle
-from siklus.serve.metrics import Metrics
-from siklus.serve.models import Models, start_loading
 from siklus.serve.plan import Plan
-from siklus.serve.shadows import Shadows
+from siklus.serve.traffic.following import Follower
+from siklus.serve.traffic.models import Models, start_loading
+from siklus.serve.traffic.shadows import Shadows
 
 _LOG = logging.getLogger("siklus.serve")
 

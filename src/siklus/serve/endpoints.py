@@ -11,13 +11,13 @@ from siklus.serve.answers import JSON, Liveness
 from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
 from siklus.serve.feedback import FeedbackCall
-from siklus.serve.health import health_of
 from siklus.serve.openapi import document, with_keys
 from siklus.serve.payload import predict_body, read_features
 from siklus.serve.plane import DataPlane
 from siklus.serve.protocols.calls import ProtocolCalls
 from siklus.serve.protocols.tables import FORMS, Batch, limits_of
 from siklus.serve.reception import elapsed, received
+from siklus.serve.traffic.health import health_of
 
 # The page brings all it needs, and may fetch from this server only.
 INLINE = "style-src 'unsafe-inline'; script-src 'unsafe-inline'"

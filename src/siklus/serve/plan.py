@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from siklus.project.sections import Records, Serve
 from siklus.records.ids import random_key
-from siklus.serve.listening import Listener
-from siklus.serve.rate import RateBoard
+from siklus.serve.access.rate import RateBoard
+from siklus.serve.supervision.listening import Listener
 
 if TYPE_CHECKING:
     from siklus.bundle.read import Bundle

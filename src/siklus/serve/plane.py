@@ -17,13 +17,13 @@ import anyio.to_thread
 from siklus.contract.columns import Contract
 from siklus.records.ids import IdIssuer
 from siklus.serve.after import after
+from siklus.serve.counting.metrics import picked
 from siklus.serve.desk import Desk
-from siklus.serve.lineup import Lineup
-from siklus.serve.metrics import picked
-from siklus.serve.patience import too_busy, too_late
 from siklus.serve.recording import Received
-from siklus.serve.routing import arm_by_head, arm_by_row, assigns_by_row
 from siklus.serve.scoring import Given, Scored, score
+from siklus.serve.traffic.lineup import Lineup
+from siklus.serve.traffic.routing import arm_by_head, arm_by_row, assigns_by_row
+from siklus.serve.wire.patience import too_busy, too_late
 
 INLINE_BODY_BYTES = (
     64_000  # a larger body costs more than a millisecond to read as JSON, so a thread reads it

@@ -7,8 +7,8 @@ from fastapi import Request
 
 from siklus.project.sections import Serve
 from siklus.serve.bodies import read_body
-from siklus.serve.patience import HEADER, patience_of
 from siklus.serve.plane import Call
+from siklus.serve.wire.patience import HEADER, patience_of
 
 
 async def received(

@@ -8,8 +8,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from siklus.errors import RequestError, RowProblem, RowsRefused, ServeError, SiklusError
+from siklus.serve.access.rate import RateExceeded
 from siklus.serve.answers import JSON, ErrorAnswer, Problem, Refusal, TextErrorAnswer
-from siklus.serve.rate import RateExceeded
 
 PROBLEMS_SHOWN = 100  # in one answer: ``total`` says how many there are
 MESSAGE_CHARACTERS = (

@@ -11,13 +11,13 @@ from pathlib import Path
 from siklus.bundle.manifest import read_manifest
 from siklus.bundle.read import Bundle
 from siklus.project.sections import Serve
-from siklus.serve.auth import refuse_open_door
+from siklus.serve.access.auth import refuse_open_door
 from siklus.serve.desk import Desk, open_desk
 from siklus.serve.events import listening_sentence
 from siklus.serve.lifecycle import Lifecycle
-from siklus.serve.listening import listening
 from siklus.serve.plan import Plan
-from siklus.serve.worker import Post, answer
+from siklus.serve.supervision.listening import listening
+from siklus.serve.supervision.worker import Post, answer
 
 
 def serve(

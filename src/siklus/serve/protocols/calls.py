@@ -7,11 +7,11 @@ from starlette.responses import PlainTextResponse, Response
 from siklus.errors import RequestError
 from siklus.serve.answers import JSON
 from siklus.serve.desk import Desk
-from siklus.serve.lineup import Arm
 from siklus.serve.plane import DataPlane
 from siklus.serve.protocols import invocations, open_inference, tensorflow
 from siklus.serve.protocols.tables import FORMS, limits_of
 from siklus.serve.reception import received
+from siklus.serve.traffic.lineup import Arm
 
 EXTENSIONS = ["binary_tensor_data"]
 

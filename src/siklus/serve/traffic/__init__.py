@@ -1,0 +1,1 @@
+"""Traffic: the versions that answer, who gets which, and those that only watch."""

@@ -1,0 +1,38 @@
+"""Asks: plain requests for one row that wait for their answer, and who waits for it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from siklus.contract.quick import Row
+from siklus.errors import SiklusError
+from siklus.serve.wire.heads import Head
+
+
+class Caller(Protocol):
+    """Whoever waits for one answer; exactly one of these is called, once."""
+
+    def answer(self, body: bytes) -> None:
+        """Send this JSON with status 200."""
+
+    def refuse(self, error: SiklusError) -> None:
+        """Say this error."""
+
+    def leave_to_app(self) -> None:
+        """Let the app answer instead."""
+
+
+@dataclass(slots=True)
+class Ask:
+    """One request. ``row``: its cells, once read. ``started``: when its body was there (`perf_counter`)."""
+
+    caller: Caller
+    head: Head
+    body: bytes
+    started: float
+    row: Row = ()
+
+
+def leave_to_app(asks: Iterable[Ask]) -> None:
+    for ask in asks:
+        ask.caller.leave_to_app()
