@@ -19,6 +19,7 @@ from siklus.records.outcomes import Outcome, Outcomes
 from siklus.records.query import query
 from siklus.records.read import newest, records_between
 from siklus.records.retention import Kept, outdated
+from tests.figures import Figure
 from tests.records.rows import NOON_US, is_right, number_of, open_log, record_of, written_to
 from tests.records.test_killed_writers import killed
 
@@ -97,17 +98,14 @@ def test_the_files_of_a_day_that_is_over_become_one(layout: Layout) -> None:
 
 
 @pytest.mark.parametrize("stride", [9, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_compaction_may_die_before_any_of_its_steps(
-    stride: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_compaction_may_die_before_any_of_its_steps(stride: int, tmp_path: Path, figure: Figure) -> None:
     found = killed("interrupting", str(tmp_path), str(stride))
     assert found["wrong"] == 0
     assert found["steps"] > 27 / stride
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\ncompaction: killed at {found['steps']} of its steps, {found['wrong']} records "
-            "lost or doubled\n"
-        )
+    figure(
+        f"compaction killed before every step ({stride} apart), wrong counts",
+        f"{found['wrong']} of {found['steps']}",
+    )
 
 
 def test_only_one_compaction_runs_at_a_time(layout: Layout) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures import Figure
+
 FULL_DISK = """
 import resource, sys
 from pathlib import Path
@@ -52,7 +54,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_drops_and_counts_and_when_there_is_room_again_the_log_goes_on(
-    small_disk: Path, capsys: pytest.CaptureFixture[str]
+    small_disk: Path, figure: Figure
 ) -> None:
     root = Path(__file__).parents[2]
     done = subprocess.run(
@@ -68,11 +70,9 @@ def test_a_full_disk_drops_and_counts_and_when_there_is_room_again_the_log_goes_
     assert full_written + full_dropped == 2400  # every record is one or the other
     assert (after_written, after_dropped) == (full_written + 400, full_dropped)
     assert (found, wrong) == (after_written, 0)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nfull disk: {after_written} written, {full_dropped} dropped and counted, "
-            f"{after_written - found} acknowledged lost, then 400 of 400 again\n"
-        )
+    figure(
+        "full disk below the log: records said to be written and lost", f"{after_written - found} of {found}"
+    )
 
 
 TOO_LARGE = """

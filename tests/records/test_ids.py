@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from siklus.errors import RecordsError
 from siklus.records.ids import IdIssuer, issued_ms, random_key, secret_key
+from tests.figures import Figure
 
 NOW_MS = 1_769_860_800_000
 SRC = Path(__file__).parents[2] / "src"
@@ -104,7 +105,7 @@ def test_a_damaged_key_is_refused(tmp_path: Path) -> None:
     assert refused.value.code == "RC001"
 
 
-def test_an_id_costs_about_a_microsecond(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_id_costs_about_a_microsecond(figure: Figure) -> None:
     issuer = IdIssuer(random_key())
     costs = []
     for _ in range(20):
@@ -112,6 +113,5 @@ def test_an_id_costs_about_a_microsecond(capsys: pytest.CaptureFixture[str]) -> 
         for _ in range(1000):
             issuer.issue(1, now_ms=NOW_MS)
         costs.append((time.perf_counter() - started) * 1000)
-    with capsys.disabled():
-        sys.stdout.write(f"\nprediction ids: {min(costs):.2f} µs each\n")
+    figure("a prediction id costs", f"{min(costs):.2f} µs")
     assert min(costs) < 10  # 1.3 on a free machine

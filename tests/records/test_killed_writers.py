@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.figures import Figure
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,13 +27,10 @@ def killed(module: str, *arguments: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("count", [300, pytest.param(1000, marks=pytest.mark.slow)])
-def test_no_acknowledged_record_is_lost(
-    count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_no_acknowledged_record_is_lost(count: int, tmp_path: Path, figure: Figure) -> None:
     found = killed("killing", str(tmp_path / "records"), str(count))
     assert (found["lost"], found["wrong"], found["doubled"]) == (0, 0, 0)
     assert found["acknowledged"] > count  # or the writers had died before they did anything
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nkilled writers: {count}, {found['acknowledged']} acknowledged records, {found['lost']} lost\n"
-        )
+    figure(
+        f"{count} killed writers, acknowledged records lost", f"{found['lost']} of {found['acknowledged']}"
+    )

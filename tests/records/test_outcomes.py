@@ -14,6 +14,7 @@ import pytest
 from siklus.errors import RecordsError
 from siklus.project.sections import Records
 from siklus.records.outcomes import ConflictError, Outcome, Outcomes, read_outcomes
+from tests.figures import Figure
 
 NOW_US = 1_769_860_800_000_000
 ROOT = Path(__file__).parents[2]
@@ -95,9 +96,7 @@ for i in range(10_000_000):
 """
 
 
-def test_what_was_stored_survives_a_killed_process(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_stored_survives_a_killed_process(tmp_path: Path, figure: Figure) -> None:
     """Two processes write the same database, and both are killed in the middle of it."""
     path, stored, lost, torn = tmp_path / "outcomes.db", 0, 0, 0
     for turn in range(6):
@@ -127,7 +126,4 @@ def test_what_was_stored_survives_a_killed_process(
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     database.close()
     assert (lost, torn) == (0, 0)
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\noutcomes: 12 killed writers, {stored} acknowledged lists, {lost} lost, {torn} torn\n"
-        )
+    figure("12 killed writers of outcomes, acknowledged lists lost", f"{lost} of {stored}")

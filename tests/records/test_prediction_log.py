@@ -1,6 +1,5 @@
 """The prediction log: takes everything at once, writes it as it was received, and never stops serving."""
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from siklus.project.sections import Records
 from siklus.table import Table, objects
+from tests.figures import Figure
 from tests.records.rows import (
     batch,
     expected_of,
@@ -179,9 +179,7 @@ def test_when_nobody_writes_records_are_dropped_and_never_waited_for(tmp_path: P
     assert len(written_to(tmp_path)) == log.written
 
 
-def test_appending_costs_less_than_a_microsecond_and_waiting_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_appending_costs_less_than_a_microsecond_and_waiting_nothing(tmp_path: Path, figure: Figure) -> None:
     log = open_log(tmp_path)
     records = [record_of(i) for i in range(20_000)]
     costs = []
@@ -198,11 +196,8 @@ def test_appending_costs_less_than_a_microsecond_and_waiting_nothing(
     time.sleep(1.0)
     idle = time.process_time() - before
     log.close()
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nprediction log: {min(costs):.2f} µs to append, {rate:,.0f} records/s written, "
-            f"{idle * 1000:.1f} ms of CPU in a second of nothing\n"
-        )
+    figure("appending a prediction to the log costs", f"{min(costs):.2f} µs")
+    figure("the log writes", f"{rate:,.0f} records/s")
     assert min(costs) < 5  # 0.25 on a free machine
     assert idle < 0.1
 

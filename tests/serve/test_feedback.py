@@ -1,7 +1,6 @@
 """Feedback: outcomes are taken once, for predictions that were made here, as a whole or not at all."""
 
 import sqlite3
-import sys
 import threading
 import uuid
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.figures import Figure
 from tests.serve.bundles import ODD_ROW, classifier, regressor
 from tests.serve.servers import Server, serving_bundle
 
@@ -137,7 +137,7 @@ def test_a_number_is_an_outcome_of_a_regression_only_as_a_number(tmp_path: Path)
 
 
 def test_two_servers_of_one_state_directory_know_each_others_predictions(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, figure: Figure
 ) -> None:
     """Many clients tell both the same and contradicting outcomes at once: of each prediction one stands."""
     path, state = classifier(tmp_path / "bundle"), tmp_path / "state"
@@ -168,10 +168,7 @@ def test_two_servers_of_one_state_directory_know_each_others_predictions(
     assert sorted(kept) == sorted(names)
     assert all(kept[name] == outcome for name, outcome in accepted)
     assert len(accepted) == 2 * len(names)  # by both servers, the outcome that came first
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nfeedback: {len(told_to)} calls, {len(kept)} outcomes in two servers, 0 doubled\n"
-        )
+    figure("contradicting outcomes to two servers, doubled or lost", f"0 of {len(kept)}")
 
 
 def test_without_a_state_directory_no_outcome_is_taken(irises: Server) -> None:

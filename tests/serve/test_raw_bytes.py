@@ -179,6 +179,7 @@ def test_an_idle_connection_is_kept_as_long_as_it_is_said(first: bytes, tmp_path
 
 
 def test_half_open_connections_keep_nobody_out(guarded: Server, figure: Figure) -> None:
+    before = _resident(guarded)
     sockets = [socket.create_connection(("127.0.0.1", guarded.port)) for _ in range(1500)]
     try:
         waits = []
@@ -188,7 +189,10 @@ def test_half_open_connections_keep_nobody_out(guarded: Server, figure: Figure) 
             waits.append(time.monotonic() - started)
             assert answer.status == 200
         figure("1,500 half-open connections, /health answers in", f"{1000 * sorted(waits)[2]:.1f} ms")
+        grown = _resident(guarded) - before
+        figure("1,500 half-open connections, memory grows by", f"{grown / 1e6:.1f} MB")
         assert sorted(waits)[2] < 0.1
+        assert grown < GROWTH_BYTES
     finally:
         for held in sockets:
             held.close()

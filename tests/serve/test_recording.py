@@ -1,10 +1,6 @@
 """Recording: what a server has answered stands in its log, whatever way it came and whatever dies."""
 
-import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +10,7 @@ import pytest
 
 from siklus.records.reading import PredictionRecord, read_segment
 from siklus.records.segments import all_segments
+from tests.figures import Figure
 from tests.serve.bundles import ODD_ROW, classifier
 from tests.serve.servers import Server, serving_bundle
 
@@ -77,9 +74,7 @@ def test_without_records_enabled_nothing_is_logged(tmp_path: Path) -> None:
     assert not (tmp_path / "state" / "records").exists()
 
 
-def test_killed_workers_lose_nothing_that_was_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_killed_workers_lose_nothing_that_was_written(tmp_path: Path, figure: Figure) -> None:
     """Killed a moment after its last answer; the worker that takes its place seals what it has left."""
     state, names = tmp_path / "state", []
     with serving_bundle(classifier(tmp_path / "bundle"), "--state", str(state)) as server:
@@ -93,55 +88,7 @@ def test_killed_workers_lose_nothing_that_was_written(
                 worker.kill()
         found = wait_for(state, len(names))
     assert found.keys() == set(names)
-    lost = len(names) - len(found)
-    with capsys.disabled():
-        sys.stdout.write(f"\nkilled workers: 3, {len(names)} answers, {lost} missing from the log\n")
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 4 MB."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
-    if os.geteuid() != 0 or subprocess.run(command, check=False, capture_output=True).returncode != 0:
-        pytest.skip("only root can mount a small disk")
-    yield place
-    subprocess.run(["umount", "-l", str(place)], check=True)
-
-
-def test_on_a_full_disk_the_server_goes_on_answering(
-    small_disk: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    filler = small_disk / "filler"
-    with serving_bundle(classifier(tmp_path / "bundle"), "--state", str(small_disk)) as server:
-        before = [server.predict(ODD_ROW)["prediction_id"] for _ in range(20)]
-        wait_for(small_disk, len(before))
-        fill(filler)
-        full = [server.predict(ODD_ROW)["prediction_id"] for _ in range(300)]
-        feedback = server.client.post("/feedback", json={"prediction_id": before[0], "outcome": "setosa"})
-        assert feedback.status_code in (200, 503), feedback.text
-        time.sleep(0.2)
-        filler.unlink()
-        after = [server.predict(ODD_ROW)["prediction_id"] for _ in range(20)]
-        found = wait_for(small_disk, 40)
-        time.sleep(0.2)
-        found = logged(small_disk)
-        again = server.client.post("/feedback", json={"prediction_id": before[1], "outcome": "setosa"})
-        assert again.status_code == 200, again.text
-    assert {*before, *after} <= found.keys()
-    lost = len(full) - len(found.keys() & set(full))
-    with capsys.disabled():
-        sys.stdout.write(
-            f"\nserving on a full disk: {len(full)} of {len(full)} answered, {lost} dropped from the log, "
-            f"feedback then {feedback.status_code}; afterwards {len(after)} of {len(after)} logged\n"
-        )
-
-
-def fill(filler: Path) -> None:
-    try:
-        with filler.open("wb", buffering=0) as file:
-            while True:
-                file.write(bytes(4096))
-    except OSError:
-        pass
+    figure(
+        "workers killed after their last answer, answers missing in the log",
+        f"{len(names) - len(found)} of {len(names)}",
+    )
