@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from siklus.errors import ServeError
-from siklus.serve.access.admin_port import admin_token
+from siklus.serve.admin.port import admin_token
 from tests.serve.bundles import regressor
 from tests.serve.published import ANSWER, ROW, eventually, publish, version_in
 from tests.serve.servers import START_SECONDS, start

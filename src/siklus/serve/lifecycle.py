@@ -1,5 +1,9 @@
 """The lifecycle: whether a worker takes requests for good, or is on its way out."""
 
+import signal
+
+DRAIN = signal.SIGUSR2  # tells a supervisor to drain; unlike SIGTERM, a second one hurries nobody
+
 
 class Lifecycle:
     """What the signals, threads and requests of one worker know of its end.

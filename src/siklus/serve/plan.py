@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from siklus.project.sections import Records, Serve
 from siklus.records.ids import random_key
 from siklus.serve.access.rate import RateBoard
-from siklus.serve.supervision.listening import Listener
+from siklus.serve.wire.listening import Listener
 
 if TYPE_CHECKING:
     from siklus.bundle.read import Bundle

@@ -16,8 +16,8 @@ from siklus.serve.desk import Desk, open_desk
 from siklus.serve.events import listening_sentence
 from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.plan import Plan
-from siklus.serve.supervision.listening import listening
 from siklus.serve.supervision.worker import Post, answer
+from siklus.serve.wire.listening import listening
 
 
 def serve(

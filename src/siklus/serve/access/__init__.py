@@ -1,1 +1,1 @@
-"""Access: who may ask, how often, and the port of whoever runs the server."""
+"""Access: who may ask, and how often."""

@@ -5,7 +5,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from siklus.serve.supervision.listening import WAITING_CONNECTIONS, Listener, is_readable
+from siklus.serve.wire.listening import WAITING_CONNECTIONS, Listener, is_readable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from uvicorn.server import ServerState
 
 from siklus.serve.lifecycle import Lifecycle
 from siklus.serve.supervision.doors import Doors
-from siklus.serve.supervision.listening import is_readable
+from siklus.serve.wire.listening import is_readable
 
 LINGER_SECONDS = 0.5  # in which clients learn of the end by their answers, and proxies by `/ready`
 QUIET_SECONDS = 0.1  # without any connection, the lingering can end

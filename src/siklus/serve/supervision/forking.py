@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from siklus.errors import SiklusError
 from siklus.serve.desk import open_desk
 from siklus.serve.events import tell_events
-from siklus.serve.lifecycle import Lifecycle
+from siklus.serve.lifecycle import DRAIN, Lifecycle
 from siklus.serve.plan import Plan
 from siklus.serve.supervision.board import Row
-from siklus.serve.supervision.listening import Listener
-from siklus.serve.supervision.notices import DRAIN
 from siklus.serve.supervision.worker import Post, answer
+from siklus.serve.wire.listening import Listener
 
 UNABLE = 2  # the exit code of a worker whose model cannot be loaded
 UNFORESEEN = 70  # and of one that failed otherwise (sysexits.h: internal software error)

@@ -6,7 +6,8 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-DRAIN = signal.SIGUSR2  # tells a supervisor to drain; unlike SIGTERM, a second one hurries nobody
+from siklus.serve.lifecycle import DRAIN
+
 NOTED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, DRAIN)
 
 

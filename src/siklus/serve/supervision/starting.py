@@ -7,17 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
-from siklus.serve.access.admin_port import admin_listening, admin_tls
 from siklus.serve.access.auth import refuse_open_door
+from siklus.serve.admin.port import admin_listening, admin_tls
 from siklus.serve.counting.counters import supervising
 from siklus.serve.counting.shelf import shared_counters
 from siklus.serve.events import tell_events
 from siklus.serve.plan import Plan
 from siklus.serve.supervision.companions import Companion, Errand, upkeep
-from siklus.serve.supervision.listening import listening
 from siklus.serve.supervision.notices import noticed
 from siklus.serve.supervision.supervisor import Supervisor
-from siklus.serve.supervision.tls import tls_of
+from siklus.serve.wire.listening import listening
+from siklus.serve.wire.tls import tls_of
 
 _LOG = logging.getLogger("siklus.serve")
 

@@ -12,14 +12,15 @@ import time
 from collections.abc import Sequence
 
 from siklus.errors import ServeError
+from siklus.serve.lifecycle import DRAIN
 from siklus.serve.plan import Plan
 from siklus.serve.supervision.board import Board
 from siklus.serve.supervision.companions import Companion, Errand, end
 from siklus.serve.supervision.forking import HAND_OVER, UNABLE, Birth, fork_worker, prepare_to_fork
-from siklus.serve.supervision.listening import Listener
-from siklus.serve.supervision.notices import DRAIN, Notices
+from siklus.serve.supervision.notices import Notices
 from siklus.serve.supervision.team import Place, Worker, cover
-from siklus.serve.supervision.tls import tls_of
+from siklus.serve.wire.listening import Listener
+from siklus.serve.wire.tls import tls_of
 
 LOOK_SECONDS = 0.1  # between two looks at the workers; a death is noticed at once
 LONGEST_LOOK_SECONDS = 3 * LOOK_SECONDS  # counted, if more passed: then this process was held up, not they

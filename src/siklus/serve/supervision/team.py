@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from siklus.serve.supervision.board import Phase, Row
-from siklus.serve.supervision.listening import Listener
 from siklus.serve.supervision.pulse import SILENT_SECONDS, Pulse, is_stuck, sight_of
+from siklus.serve.wire.listening import Listener
 
 QUICK_DEATH_SECONDS = 10.0  # a worker that lives longer was none of a series
 FIRST_PAUSE_SECONDS = 0.5  # after the second quick death; doubled by each further one

@@ -11,14 +11,14 @@ from functools import partial
 import uvloop
 from uvicorn.server import ServerState
 
-from siklus.serve.access.admin import admin_answering
+from siklus.serve.admin.app import admin_answering
 from siklus.serve.app import create_app
 from siklus.serve.desk import Desk
 from siklus.serve.supervision.board import Phase
 from siklus.serve.supervision.doors import Doors
 from siklus.serve.supervision.drain import Reception, drain
-from siklus.serve.supervision.listening import Listener
 from siklus.serve.wire.heads import Heads
+from siklus.serve.wire.listening import Listener
 from siklus.serve.wire.protocol import config_of, protocol_of
 
 BEAT_SECONDS = 0.1

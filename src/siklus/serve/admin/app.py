@@ -19,15 +19,15 @@ from uvicorn.server import ServerState
 from siklus.errors import RequestError
 from siklus.project.paths import Paths
 from siklus.registry.published import PUBLISHED
-from siklus.serve.access.admin_port import Gate, admin_tls
-from siklus.serve.access.status import status_of_server
+from siklus.serve.admin.port import Gate, admin_tls
+from siklus.serve.admin.status import status_of_server
 from siklus.serve.answers import JSON
 from siklus.serve.app import refuse_in_json
 from siklus.serve.desk import Desk
+from siklus.serve.lifecycle import DRAIN
 from siklus.serve.plan import AdminPort
-from siklus.serve.supervision.listening import WAITING_CONNECTIONS
-from siklus.serve.supervision.notices import DRAIN
 from siklus.serve.wire.heads import NoHeads
+from siklus.serve.wire.listening import WAITING_CONNECTIONS
 from siklus.serve.wire.protocol import config_of, protocol_of
 
 _LOG = logging.getLogger("siklus.serve")

@@ -27,7 +27,7 @@ from siklus.serve.access.auth import is_loopback, secret_of
 from siklus.serve.access.keys import OWNER_ONLY, SECRET_BYTES, digest_of
 from siklus.serve.plan import AdminPort
 from siklus.serve.refusals import refuse
-from siklus.serve.supervision.listening import listening
+from siklus.serve.wire.listening import listening
 
 PREFIX = "sa_"
 OTHERS = 0o077  # the permissions of everybody but the owner
