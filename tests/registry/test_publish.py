@@ -115,6 +115,7 @@ def test_what_is_published_never_goes_back(tmp_path: Path) -> None:
     assert write_policy(policy_of(4), file)
 
 
+@pytest.mark.slow  # processes load MLflow
 def test_of_many_publishers_the_newest_revision_stays(tmp_path: Path) -> None:
     processes = multiprocessing.get_context("spawn")
     start, written, file = processes.Barrier(WRITERS), processes.Queue(), tmp_path / PUBLISHED

@@ -293,6 +293,7 @@ def test_a_version_that_mlflow_has_loaded_can_still_be_fetched(
     assert open_bundle(registry.fetch(version, tmp_path)).manifest.name == "flights"
 
 
+@pytest.mark.slow  # two processes load MLflow and make its database
 def test_processes_that_register_at_once_get_numbers_of_their_own(
     tmp_path: Path, bundle: Path, name: str
 ) -> None:

@@ -74,6 +74,7 @@ def test_without_records_enabled_nothing_is_logged(tmp_path: Path) -> None:
     assert not (tmp_path / "state" / "records").exists()
 
 
+@pytest.mark.slow  # tests/reliability/test_killed_servers.py kills more in every run
 def test_killed_workers_lose_nothing_that_was_written(tmp_path: Path, figure: Figure) -> None:
     """Killed a moment after its last answer; the worker that takes its place seals what it has left."""
     state, names = tmp_path / "state", []

@@ -209,7 +209,7 @@ def ask_raw(port: int, keep: Callable[[bytes], None]) -> None:
     keep(answer)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_clients_that_heed_connection_close_lose_nothing_when_the_server_stops(
     workers: str, bundles: Path, figure: Figure
 ) -> None:

@@ -133,6 +133,7 @@ def starts(server: Server) -> float:
     )
 
 
+@pytest.mark.slow  # tests/reliability/test_killed_servers.py holds counts through kills in every run
 def test_a_kill_loses_no_more_than_what_waits_for_its_bins(tmp_path: Path) -> None:
     rows = rows_by_chance(400, seed=2)
     labels = {"endpoint": "/predict", "status": "success", "version": "7"}
