@@ -98,6 +98,16 @@ def test_each_form_is_told_what_is_wrong(guarded: Server, name: str) -> None:
     _is_well(guarded)
 
 
+def test_no_form_is_kept_in_memory(guarded: Server, figure: Figure) -> None:
+    before = _resident(guarded)
+    for sent, _ in CORPUS.values():
+        _sent(guarded.port, sent)
+    grown = _resident(guarded) - before
+    figure(f"{len(CORPUS)} malformed requests once more, memory grows by", f"{grown / 1e6:.1f} MB")
+    assert grown < GROWTH_BYTES
+    _is_well(guarded)
+
+
 def _sent(port: int, data: bytes) -> list[Answer]:
     try:
         return exchange(port, data)
@@ -143,7 +153,7 @@ def test_who_does_not_finish_is_not_waited_for(guarded: Server, begun: bytes, st
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/batch"])
-def test_a_trickle_is_no_progress(guarded: Server, path: str) -> None:
+def test_a_trickle_is_no_progress(guarded: Server, path: str, figure: Figure) -> None:
     """A byte now and then keeps a connection busy for ever, unless the whole has a deadline."""
     whole = request(features(3, 3), path=path)
     started = time.monotonic()
@@ -153,7 +163,9 @@ def test_a_trickle_is_no_progress(guarded: Server, path: str) -> None:
             for byte in whole[-30:-1]:
                 time.sleep(0.2)
                 connection.sendall(bytes([byte]))
-    assert time.monotonic() - started < 5
+    took = time.monotonic() - started
+    figure(f"a body for {path} byte by byte, with a second to come in, is cut off after", f"{took:.1f} s")
+    assert took < 5
 
 
 def test_an_idle_connection_is_closed(guarded: Server) -> None:
