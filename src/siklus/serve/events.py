@@ -6,6 +6,7 @@ and other libraries' lines too, so that nothing else ever stands between two eve
 
 import logging
 import os
+import select
 import sys
 from collections.abc import MutableMapping
 from typing import Any, TextIO
@@ -17,6 +18,8 @@ from structlog.typing import Processor
 SERVER = "siklus"  # our own loggers tell from INFO on, those of libraries from WARNING on
 
 Event = MutableMapping[str, Any]
+
+_LOG = logging.getLogger("siklus.serve")
 
 
 def tell_events(stream: TextIO | None = None, *, worker: int | None = None) -> None:
@@ -39,7 +42,7 @@ def tell_events(stream: TextIO | None = None, *, worker: int | None = None) -> N
         add_process,
         structlog.processors.format_exc_info,
     ]
-    handler = logging.StreamHandler(stream)
+    handler = Teller(stream)
     handler.setFormatter(
         ProcessorFormatter(
             processors=[
@@ -54,6 +57,28 @@ def tell_events(stream: TextIO | None = None, *, worker: int | None = None) -> N
     root.setLevel(logging.WARNING)
     logging.getLogger(SERVER).setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
+
+
+class Teller(logging.StreamHandler[TextIO]):
+    """Writes a line where there is room for it, and never waits for room.
+
+    A pipe that nobody reads is full some day, and whoever waits there answers nothing any more. What is
+    let go then is counted, and said (`events_lost`) as soon as somebody reads again.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        # A pipe that is ready takes a page (4 kB) at least, which few lines exceed.
+        if not select.select([], [self.stream], [], 0)[1]:
+            self._lost += 1
+            return
+        super().emit(record)
+        if self._lost:
+            count, self._lost = self._lost, 0
+            _LOG.warning("events_lost", extra={"count": count})
 
 
 def in_words(_logger: object, _method: str, event: Event) -> str:
