@@ -20,7 +20,7 @@ PEAK_CLIENTS = 16
 WAITING = 64  # who may wait for the model; a row takes it some milliseconds
 SECONDS = 1.5
 LEAST_SHARE = 0.8  # of the peak
-TRIES = 3  # other programs share this machine, and may have taken it between the two measurements
+TRIES = 5  # other programs share this machine, and may have taken it between the two measurements
 LIVE_SECONDS = 0.1
 
 
