@@ -58,6 +58,7 @@ check: lint
 test: lint
 	$(PYTEST) -n 2 -m "not slow" $(ARGS)
 
+# A soak of ten minutes is among these; SIKLUS_SOAK_MINUTES=1 makes it a short one.
 nightly: lint
 	$(PYTHON_IN_VENV) -m pip install --quiet "$(TORCH)" --editable ".[torch]"
 	$(PYTEST) -n 2 --hypothesis-profile=nightly $(ARGS)
