@@ -116,9 +116,13 @@ def _arms(
     parted = [_parted(text) for text in others]
     before = [] if seen is None else [arm.name for arm in seen.allotment.arms]
     parted.sort(key=lambda part: before.index(part[0]) if part[0] in before else len(before))
-    rest = 1.0 - sum(share for _, _, share in parted)
+    taken = sum(share for _, _, share in parted)
+    if taken >= 1:
+        raise RegistryError(
+            "RG012", f"the challengers take {taken:g} of all requests", expected="less than 1 together"
+        )
     return (
-        arm_of(registry.resolve(name, champion), share=round(rest, 12)),
+        arm_of(registry.resolve(name, champion), share=round(1.0 - taken, 12)),
         *(arm_of(registry.resolve(name, which), name=arm, share=share) for arm, which, share in parted),
     )
 

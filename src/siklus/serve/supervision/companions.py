@@ -113,8 +113,14 @@ def _start(argv: Sequence[str], *, niceness: int = 0) -> subprocess.Popen[bytes]
         die_with_parent(parent)
 
     try:
-        # The supervisor has one thread, so that running something between fork and exec is safe.
-        return subprocess.Popen(argv, stdin=subprocess.DEVNULL, preexec_fn=before)  # noqa: PLW1509
+        # What they have to say goes to stderr, as ours does.
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            # The supervisor has one thread, so that running something between fork and exec is safe.
+            preexec_fn=before,  # noqa: PLW1509
+        )
     except OSError as exc:
         _LOG.warning("companion_failed", extra={"argv": argv, "reason": str(exc)})
         return None
