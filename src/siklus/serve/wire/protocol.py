@@ -38,6 +38,7 @@ def config_of(app: ASGIApp) -> Config:
         log_config=None,
         log_level="warning",
         access_log=False,
+        proxy_headers=False,  # nothing here depends on a client's address
         server_header=False,  # neither says what runs here, and in which version
         date_header=False,
     )
