@@ -1,6 +1,7 @@
 """Overload: ten times what a server can do makes it refuse politely, not work for nobody."""
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from tests.figures import Figure
 from tests.reliability.crowds import REFUSED_PAUSE_SECONDS, Crowd
 from tests.serve.bundles import slow_regressor
 from tests.serve.servers import Server, serving_bundle
-from tests.serve.wire import exchange, request
+from tests.serve.wire import exchange, features, request
 
 TIMES = 10
 MANY = 1.3 * TIMES  # because a client waits for its refusal too
@@ -22,13 +23,14 @@ SECONDS = 1.5
 LEAST_SHARE = 0.8  # of the peak
 TRIES = 5  # other programs share this machine, and may have taken it between the two measurements
 LIVE_SECONDS = 0.1
+ANSWERED = 'ml_predictions_total{endpoint="/predict",status="success",version="7"}'
 
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of a hundred or two rows a second."""
     bundle = slow_regressor(tmp_path_factory.mktemp("bundles") / "slow", rounds=20_000, cells=4096)
-    with serving_bundle(bundle, "--max-waiting", str(WAITING)) as server:
+    with serving_bundle(bundle, "--version", "7", "--max-waiting", str(WAITING)) as server:
         yield server
 
 
@@ -78,3 +80,14 @@ def test_ten_times_too_many_requests_cost_little_of_what_is_answered(
     assert crowd.refused.total() > crowd.good
     assert (crowd.without_advice, crowd.broken) == (0, 0)
     assert sorted(waits)[len(waits) // 2] < LIVE_SECONDS
+
+
+def test_nobody_works_for_those_who_have_hung_up(small: Server) -> None:
+    before = small.series()[ANSWERED]
+    connections = [socket.create_connection(("127.0.0.1", small.port)) for _ in range(WAITING // 2)]
+    for connection in connections:
+        connection.sendall(request(features(3)))
+    for connection in connections:
+        connection.close()
+    assert small.predict([3])["prediction"] == 3.0
+    assert small.series()[ANSWERED] - before < len(connections) / 2

@@ -71,7 +71,7 @@ class Noted:
 
     def __init__(self) -> None:
         self.body = b""
-        self.left = False
+        self.left = self.is_gone = False
         self.told = asyncio.Event()
 
     def answer(self, body: bytes) -> None:

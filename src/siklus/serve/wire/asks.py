@@ -21,6 +21,10 @@ class Caller(Protocol):
     def leave_to_app(self) -> None:
         """Let the app answer instead."""
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether nobody waits any more, so that none of these need be called."""
+
 
 @dataclass(slots=True)
 class Ask:

@@ -204,6 +204,10 @@ class Connection(HttpToolsProtocol):
         if not self.transport.is_closing():
             self._refuse(error)
 
+    @property
+    def is_gone(self) -> bool:
+        return bool(self.transport.is_closing())
+
     def leave_to_app(self) -> None:
         asked, self._asked = self._asked, b""
         if self._rate is not None:

@@ -97,6 +97,8 @@ class SlowLane:
             if wanted is not None and first.arm is not wanted:
                 break
             self._waiting.popleft()
+            if first.ask.caller.is_gone:
+                continue
             if first.until < ready:
                 first.ask.caller.refuse(too_late())
             else:
