@@ -16,7 +16,7 @@ from siklus.records.query import query
 from tests.figures import Figure
 from tests.serve.bundles import regressor
 from tests.serve.published import eventually
-from tests.serve.servers import Server, serving_bundle
+from tests.serve.servers import START_SECONDS, Server, serving_bundle, start
 
 DISK = "4m"
 FULL_SECONDS = 1.0
@@ -132,3 +132,19 @@ def settled(server: Server, client: Client) -> dict[str, float]:
         what="some predictions are neither written nor dropped",
     )
     return {name: counted(server, name) for name in (WRITTEN, DROPPED)}
+
+
+@pytest.mark.slow
+def test_a_server_starts_again_on_a_full_disk_but_not_for_the_first_time(
+    small_disk: Path, tmp_path: Path
+) -> None:
+    bundle = regressor(tmp_path / "bundle")
+    with serving_bundle(bundle, "--state", str(small_disk / "known")) as server:
+        server.predict([8, 9])
+    fill(small_disk / "filler")
+    with serving_bundle(bundle, "--state", str(small_disk / "known")) as server:
+        assert server.predict([8, 9])["prediction"] == 5.0
+    new = ["--bundle", str(bundle), "--port", "0", "--state", str(small_disk / "new")]
+    process = start("-m", "siklus.serve", *new)
+    assert "FS001" in process.communicate(timeout=START_SECONDS)[1]
+    assert process.returncode == 2
