@@ -207,3 +207,13 @@ def test_a_slow_models_queue_is_bounded(tmp_path: Path) -> None:
     for i, answer in enumerate(answers):
         if answer.status == 200:
             assert answer.said["prediction"] == i
+
+
+def test_a_request_that_begins_like_another_is_still_read_in_order(minutes: Server) -> None:
+    """Behind an answered request waits half of a next one, whose body begins as a request would."""
+    inner = request(features(0, 4))
+    outer = request(inner)  # its body is no JSON, though it would be a request
+    at = len(outer) - len(inner)
+    answers = exchange(minutes.port, request(features(0, 9)) + outer[:at], outer[at:], answers=2)
+    assert answers[0].said["prediction"] == 3.0
+    assert (answers[1].status, answers[1].said["error"]["code"]) == (400, "RQ001")

@@ -7,6 +7,7 @@ app answers them. What comes while an answer is on its way waits, so pipelined r
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import httptools
@@ -23,7 +24,7 @@ from siklus.serve.wire.deadlines import Deadlines, Phase, too_slow
 from siklus.serve.wire.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads, NoHeads
 from siklus.serve.wire.hot_path import ENDPOINT, HotPath
 
-OK = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n%s\r\n%s"
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n"
 CLOSE = b"connection: close\r\n"
 MAX_HELD_BYTES = 262_144  # that wait behind an answer; beyond it the client is not read from
 
@@ -78,6 +79,14 @@ class Shared:
         self.hot_path = HotPath(desk, loop)
         self.deadlines = Deadlines(loop, state.connections, desk.settings)  # type: ignore[arg-type]  # all ours
 
+    @staticmethod
+    @lru_cache(
+        maxsize=4096
+    )  # answers differ by a few digits; writing this costs as much as looking it up ten times
+    def beginning(length: int) -> bytes:
+        """All of an answer that comes before a body of this length."""
+        return OK % length + b"\r\n"
+
 
 class Connection(HttpToolsProtocol):
     """One client's bytes, and the answers to them in the same order."""
@@ -90,6 +99,7 @@ class Connection(HttpToolsProtocol):
         self.since = shared.loop.time()
         self._shared = shared
         self._settings = shared.desk.settings
+        self._lifecycle = shared.desk.lifecycle
         # uvicorn's own timer, after an answer of the app's; the deadlines close after any answer.
         self.timeout_keep_alive = self._settings.idle_seconds  # type: ignore[assignment]  # fractions do as well
         self._asked = b""  # the hot path's request that waits for its answer
@@ -114,10 +124,15 @@ class Connection(HttpToolsProtocol):
             )
 
     def data_received(self, data: bytes) -> None:
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         if self._refused:
             return
         if self.phase is Phase.IDLE:
+            is_next = not self._held and not self.flow.write_paused
+            # Nearly all requests are whole, and come when nothing else is on its way.
+            if is_next and data.startswith(REQUEST_LINE) and self._ask(data):
+                return
             self._enter(Phase.HEAD)
         if self._asked or self.flow.write_paused:
             self._held += data
@@ -135,6 +150,8 @@ class Connection(HttpToolsProtocol):
         self._held.clear()
         self._wanted = 0
         self.flow.resume_reading()
+        if self.phase is Phase.IDLE:
+            self._enter(Phase.HEAD)
         self._read(data)
 
     def _read(self, data: bytes) -> None:
@@ -142,32 +159,39 @@ class Connection(HttpToolsProtocol):
         if self._in_message or self._app_is_answering() or not _may_be_plain(data):
             self._parse(data)
             return
+        if self._ask(data):
+            return
         end = data.find(END)
-        if end < 0:
-            if len(data) > MAX_HEAD_BYTES:
-                self._parse(data)
-            else:
-                self._held += data
-            return
-        head = self._shared.heads.read(data[:end])
-        if head is None:
+        head = None if end < 0 else self._shared.heads.read(data[:end])
+        if end < 0 and len(data) <= MAX_HEAD_BYTES:
+            self._held += data
+        elif head is not None and len(data) < end + len(END) + head.length:
+            self._enter(Phase.BODY)
+            self._wanted = end + len(END) + head.length
+            self._held += data
+        else:
             self._parse(data)
-            return
+
+    def _ask(self, data: bytes) -> bool:
+        """Hand the hot path the whole and plain request that ``data`` begins with, if it does."""
+        end = data.find(END)
+        head = None if end < 0 else self._shared.heads.read(data[:end])
+        if head is None:
+            return False
         start = end + len(END)
         whole = start + head.length
         if len(data) < whole:
-            self._enter(Phase.BODY)
-            self._wanted = whole
-            self._held += data
-            return
+            return False
         self._rate = head.rate
         if self._rate is not None and not self._rate.take():
-            self._parse(data)
-            return
-        self._asked = data[:whole]
-        self._held += data[whole:]
+            return False
+        if len(data) > whole:
+            self._held += data[whole:]
+            data = data[:whole]
+        self._asked = data
         self.phase = Phase.ANSWER
-        self._shared.hot_path.ask(self, head, data[start:whole])
+        self._shared.hot_path.ask(self, head, data[start:])
+        return True
 
     def _parse(self, data: bytes) -> None:
         try:
@@ -189,11 +213,11 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.server_state.total_requests += 1
-        draining = self._shared.desk.lifecycle.draining
-        self.transport.write(OK % (len(body), CLOSE if draining else b"", body))
-        if draining:
+        if self._lifecycle.draining:
+            self.transport.write(OK % len(body) + CLOSE + b"\r\n" + body)
             self.transport.close()
             return
+        self.transport.write(self._shared.beginning(len(body)) + body)
         self._enter(Phase.IDLE)
         if self._held and not self.flow.write_paused:
             self._read_held()
@@ -287,7 +311,7 @@ class Connection(HttpToolsProtocol):
             return
         self._enter(Phase.BODY)
         super().on_headers_complete()
-        if self._shared.desk.lifecycle.draining:
+        if self._lifecycle.draining:
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
