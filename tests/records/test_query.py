@@ -98,6 +98,40 @@ def test_anything_but_a_select_of_the_records_is_refused(sql: str, layout: Layou
     assert refused.value.code == "RC007"
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH x AS (COPY (SELECT 1 AS a) TO '{file}' (FORMAT parquet)) SELECT 1",
+        "SELECT * FROM (WITH x AS (COPY (SELECT 1 AS a) TO '{file}') SELECT 1)",
+        "WITH x AS (INSERT INTO siklus_fresh SELECT * FROM siklus_fresh RETURNING *) SELECT count(*) FROM x",
+        "WITH x AS (DELETE FROM siklus_fresh RETURNING *) SELECT count(*) FROM x",
+        "WITH x AS (UPDATE siklus_fresh SET arm = 'a' RETURNING *) SELECT count(*) FROM x",
+        "SELECT * FROM query('WITH x AS (COPY (SELECT 1 AS a) TO ''{file}'' (FORMAT parquet)) SELECT 1')",
+        "FROM enable_logging(storage_path = '{file}')",
+    ],
+)
+def test_no_part_of_a_select_writes(sql: str, layout: Layout) -> None:
+    before = {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+    [file] = layout.parquet.rglob("*.parquet")
+    with pytest.raises(RecordsError) as refused:
+        query(layout, sql.format(file=file))
+    assert refused.value.code == "RC007"
+    assert before == {path: path.read_bytes() for path in layout.root.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH RECURSIVE r AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM r WHERE a < 3) SELECT sum(a) FROM r",
+        "SELECT 6 EXCEPT SELECT 7",
+        "WITH a AS MATERIALIZED (SELECT 6) FROM a",
+        "SELECT sum(i) FROM range(4) AS r(i)",
+    ],
+)
+def test_every_way_of_reading_is_open(sql: str, layout: Layout) -> None:
+    assert query(layout, sql).rows == [(6,)]
+
+
 def test_there_may_be_no_records_yet(tmp_path: Path) -> None:
     assert query(Layout(tmp_path), "SELECT count(*), count(outcome) FROM joined").rows == [(0, 0)]
 

@@ -7,10 +7,12 @@ outcomes      prediction_id, outcome, outcome_number, observed, received
 joined        predictions with outcome, outcome_number, observed, received, delay_seconds (NULL without one)
 """
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 import msgspec
@@ -41,6 +43,13 @@ SELECT predictions.*, outcome, outcome_number, observed, received,
     epoch(coalesce(observed, received) - time) AS delay_seconds
 FROM predictions LEFT JOIN outcomes USING (prediction_id)
 """
+# DuckDB calls a statement a SELECT whatever its CTEs do, and some table functions run SQL or write files of
+# their own, so that only what is known to read is let through.
+_READING = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+_READING_FUNCTIONS = {
+    "range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree",
+    "read_parquet", "parquet_scan", "duckdb_columns", "duckdb_functions", "duckdb_tables", "duckdb_views",
+}  # fmt: skip
 _ASKS_FOR_OUTCOMES = re.compile(r"\b(outcomes|joined)\b", re.IGNORECASE)
 
 
@@ -59,11 +68,32 @@ def query(layout: Layout, sql: str) -> Answer:
             statements = connection.extract_statements(sql)
             if [statement.type for statement in statements] != [StatementType.SELECT]:
                 raise _refused("it is not one SELECT")
+            _only_reads(connection, sql)
             found = connection.execute(statements[0])
             columns = tuple(column[0] for column in found.description or ())
             return Answer(columns, found.fetchall())
         except duckdb.Error as exc:
             raise _refused(str(exc)) from exc
+
+
+def _only_reads(connection: DuckDBPyConnection, sql: str) -> None:
+    """RC007 unless every part of the statement, at any depth, is known to write nothing."""
+    tree = json.loads(connection.execute("SELECT json_serialize_sql(?)", [sql]).fetchall()[0][0])
+    if tree["error"]:
+        raise _refused(tree["error_message"])
+    for node in _nodes(tree):
+        kind = node.get("type")
+        if isinstance(kind, str) and kind.endswith("_NODE") and kind not in _READING:
+            raise _refused(f"it does more than read: {kind}")
+        if kind == "TABLE_FUNCTION" and node["function"]["function_name"].lower() not in _READING_FUNCTIONS:
+            raise _refused(f"{node['function']['function_name']}() is not for here")
+
+
+def _nodes(tree: object) -> Iterator[dict[str, Any]]:
+    if isinstance(tree, dict):
+        yield tree
+    for child in tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ():
+        yield from _nodes(child)
 
 
 @contextmanager
