@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from siklus.serve.__main__ import main
@@ -47,6 +48,19 @@ def test_a_unix_socket_is_for_owner_and_group_and_goes_with_the_server(workers: 
     with listening(regressor(tmp_path / "b"), "--uds", str(path), "--workers", workers) as (url, _):
         assert url == f"unix:{path}"
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=START_SECONDS) as client:
+            assert first_answer(client, "http://here").json()["prediction"] == 5.0
+    assert not path.exists()
+
+
+def test_a_unix_socket_stays_when_a_worker_alone_is_ended(tmp_path: Path) -> None:
+    path = tmp_path / "siklus.sock"
+    with listening(regressor(tmp_path / "b"), "--uds", str(path)) as (_, process):
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=START_SECONDS) as client:
+            first_answer(client, "http://here")
+        [victim] = psutil.Process(process.pid).children()
+        victim.terminate()
+        psutil.wait_procs([victim], timeout=START_SECONDS)
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=START_SECONDS) as client:
             assert first_answer(client, "http://here").json()["prediction"] == 5.0
     assert not path.exists()

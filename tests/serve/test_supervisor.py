@@ -129,6 +129,44 @@ def test_workers_are_replaced_one_by_one_on_hangup(watched: tuple[Server, Told],
     assert (len(after), after & before) == (2, set())
 
 
+def test_a_worker_that_somebody_else_ends_makes_room_for_the_next(watched: tuple[Server, Told]) -> None:
+    server, told = watched
+    victim = oldest_worker(server)
+    before = told.names().count("worker_left")
+    with asked_by(CLIENTS, port=server.port) as load:
+        victim.terminate()
+        told.wait_for("worker_left", times=before + 1)
+        load.wait_for(200)
+    assert set(load.outcomes) == {"answered"}
+    assert are_answered(server.port, [8, 9], connections=20) == [200] * 20
+
+
+def test_the_only_worker_makes_room_while_it_still_answers(bundles: Path) -> None:
+    path = slow_regressor(bundles / "slow", rounds=200_000)
+    with serving_bundle(path) as server:
+        server.client.close()
+        told = Told(server)
+        [victim] = workers_of(server)
+        answers: list[bytes] = []
+        slow = threading.Thread(target=ask_raw, args=(server.port, answers.append))
+        slow.start()
+        time.sleep(0.1)
+        victim.terminate()
+        told.wait_for("worker_left")
+        slow.join()
+        assert answers[0].count(b'"prediction":3.0') == 1
+        assert are_answered(server.port, [3], connections=5) == [200] * 5
+        assert ended(server) == 0
+        told.rest()
+
+
+def are_answered(port: int, features: list[int], *, connections: int) -> list[int]:
+    """The status of a prediction over each of so many new connections."""
+    url = f"http://127.0.0.1:{port}/predict"
+    body = {"features": features}
+    return [httpx.post(url, json=body, timeout=START_SECONDS).status_code for _ in range(connections)]
+
+
 def test_the_supervisor_has_one_thread_and_no_model(watched: tuple[Server, Told]) -> None:
     supervisor = psutil.Process(watched[0].process.pid)
     assert supervisor.num_threads() == 1

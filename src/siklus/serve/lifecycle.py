@@ -26,9 +26,9 @@ class Lifecycle:
     def drain(self, *, replaced: bool = False) -> None:
         """Answer what is there and what is on its way, then end; asked for twice, end at once.
 
-        May be called from anywhere, signal handlers too.
+        To be ``replaced`` meanwhile is no second time. May be called from anywhere, signal handlers too.
         """
-        self.hurried = self.draining
+        self.hurried = self.hurried or (self.draining and not replaced)
         self.replaced = self.replaced or replaced
         self.draining = True
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 ROW_BYTES = 1024
-_HEAD_BYTES = 16  # two numbers: the last beat and the phase
+_HEAD_BYTES = 24  # three numbers: the last beat, the phase, and whether the whole server ends
 _COVERS_BYTES = 32  # a bit for each worker
 _WORDS_AT = _HEAD_BYTES + _COVERS_BYTES
 _WORDS_BYTES = ROW_BYTES - _WORDS_AT
@@ -22,7 +22,7 @@ class Phase(IntEnum):
 
 
 class Row:
-    """One worker's part. The worker writes how it is, the supervisor for whom it has to stand in."""
+    """One worker's part. The worker writes how it is, the supervisor what else the worker has to know."""
 
     def __init__(self, memory: memoryview) -> None:
         self._numbers = memory[:_HEAD_BYTES].cast("Q")
@@ -57,6 +57,15 @@ class Row:
         self._covers[:] = bits.to_bytes(_COVERS_BYTES, "little")
 
     @property
+    def server_ends(self) -> bool:
+        """Whether nobody comes after this worker."""
+        return bool(self._numbers[2])
+
+    def end_server(self) -> None:
+        """Tell the worker that it ends with all others; before it is told to end."""
+        self._numbers[2] = 1
+
+    @property
     def last_words(self) -> str:
         """Why the worker gave up; empty if it did not."""
         return bytes(self._words).rstrip(b"\0").decode("utf-8", "ignore")
@@ -68,7 +77,7 @@ class Row:
 
     def clear(self) -> None:
         """Make the row ready for another worker."""
-        self._numbers[0] = self._numbers[1] = 0
+        self._numbers[0] = self._numbers[1] = self._numbers[2] = 0
         self.cover(())
         self._words[:] = bytes(_WORDS_BYTES)
 

@@ -33,6 +33,7 @@ class Doors:
         self._covered: dict[int, Door] = {}
 
     async def open(self, own: Listener) -> None:
+        own.let_everybody_in()
         self._own.append(await self._opened(own))
 
     async def cover(self, numbers: frozenset[int]) -> None:

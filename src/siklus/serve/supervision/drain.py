@@ -7,6 +7,7 @@ last; then nobody new is let in, who waits is taken in, and what is quiet is clo
 
 import asyncio
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from uvicorn.server import ServerState
@@ -25,10 +26,14 @@ _LOG = logging.getLogger("siklus.serve")
 
 @dataclass(frozen=True, kw_only=True)
 class Reception:
-    """Where a worker takes connections in, and those it has."""
+    """Where a worker takes connections in, and those it has.
+
+    ``server_ends``: whether nobody else will have its sockets, so that they may be closed to all.
+    """
 
     doors: Doors
     state: ServerState
+    server_ends: Callable[[], bool]
 
 
 async def drain(reception: Reception, lifecycle: Lifecycle, *, grace_seconds: float) -> None:
@@ -41,10 +46,12 @@ async def drain(reception: Reception, lifecycle: Lifecycle, *, grace_seconds: fl
     known: dict[object, float] = dict.fromkeys(reception.state.connections, now())
     # uvicorn puts these into every response that has not begun, and closes behind it.
     reception.state.default_headers.append((b"connection", b"close"))
-    if lifecycle.replaced:
+    if not lifecycle.replaced:
+        await _linger(reception, until=min(until, now() + LINGER_SECONDS))
+    # Asked only now, because a signal to the whole group may come here before it comes to the supervisor.
+    if lifecycle.replaced or not reception.server_ends():
         reception.doors.close()  # whoever waits is the successor's
     else:
-        await _linger(reception, until=min(until, now() + LINGER_SECONDS))
         await _close_the_door(reception, until=until)
     await _finish(reception.state, lifecycle, known=known, until=until)
 

@@ -96,6 +96,7 @@ def _live(birth: Birth, supervisor: int) -> int:
                 beat=birth.row.beat,
                 others=birth.others,
                 covers=lambda: birth.row.covers,
+                server_ends=lambda: birth.row.server_ends or os.getppid() != supervisor,
                 patient=birth.patient,
             ),
         )

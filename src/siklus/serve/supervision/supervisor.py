@@ -103,6 +103,7 @@ class Supervisor:
             return
         self._roll(now)
         for place in self._places:
+            place.let_leave()
             if place.may_be_filled(now=now):
                 self._fill(place, now=now)
         cover(self._places)
@@ -179,6 +180,7 @@ class Supervisor:
         self._drained_at = time.monotonic()
         _LOG.info("draining", extra={"grace_seconds": self._plan.serve.grace_seconds})
         for _, worker in self._workers():
+            worker.row.end_server()
             os.kill(worker.pid, signal.SIGTERM)
 
     def _let_go(self) -> None:

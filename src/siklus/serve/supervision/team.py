@@ -39,6 +39,11 @@ class Worker:
         self.has_served = self.has_served or begins
         return begins
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has answered, and is on its way out."""
+        return self.has_served and self.row.phase is Phase.DRAINING
+
 
 @dataclass(kw_only=True)
 class Place:
@@ -55,6 +60,12 @@ class Place:
     @property
     def is_manned(self) -> bool:
         return any(each is not None and each.has_served for each in (self.worker, self.leaving))
+
+    def let_leave(self) -> None:
+        """A worker that ends because somebody else told it to makes room for the next one at once."""
+        worker = self.worker
+        if worker is not None and worker.is_ending and self.leaving is None:
+            self.worker, self.leaving = None, worker
 
     def lost(self, *, now: float) -> None:
         """Its worker has died: note when another one may come."""

@@ -17,9 +17,10 @@ from siklus.serve.desk import Desk
 from siklus.serve.supervision.board import Phase
 from siklus.serve.supervision.doors import Doors
 from siklus.serve.supervision.drain import Reception, drain
+from siklus.serve.wire.config import config_of
 from siklus.serve.wire.heads import Heads
 from siklus.serve.wire.listening import Listener
-from siklus.serve.wire.protocol import config_of, protocol_of
+from siklus.serve.wire.protocol import protocol_of
 
 BEAT_SECONDS = 0.1
 LOOK_SECONDS = 0.05  # how soon a worker sees that it is to stop
@@ -33,6 +34,7 @@ class Post:
 
     ``others``: the sockets of the other workers by their numbers, and ``covers`` which of them are missing
     now, so that this worker takes their connections in.
+    ``server_ends``: whether nobody comes after this worker, asked when it drains.
     ``patient``: take nothing from the socket before a model is there, because it had another worker, and who
     waits there is to be answered.
     """
@@ -42,6 +44,7 @@ class Post:
     beat: Callable[[Phase], None] = lambda _phase: None
     others: Mapping[int, Listener] = field(default_factory=dict)
     covers: Callable[[], frozenset[int]] = frozenset
+    server_ends: Callable[[], bool] = lambda: True
     patient: bool = False
 
 
@@ -78,12 +81,13 @@ async def _receive(reception: Reception, desk: Desk, post: Post) -> None:
 def _reception(desk: Desk, post: Post) -> Reception:
     state = ServerState()
     connect = partial(
-        protocol_of(desk, Heads(desk.guard)),
+        protocol_of(desk, Heads(desk.guard, desk.settings)),
         config=config_of(create_app(desk)),
         server_state=state,
         app_state={},
     )
-    return Reception(doors=Doors(connect, tls=post.tls, others=post.others), state=state)
+    doors = Doors(connect, tls=post.tls, others=post.others)
+    return Reception(doors=doors, state=state, server_ends=post.server_ends)
 
 
 async def _beat(desk: Desk, post: Post) -> None:

@@ -26,7 +26,7 @@ NO_NEW_CONNECTIONS = (
     (0x06, 0, 0, 0),  # yes: drop
     (0x06, 0, 0, 0xFFFFFFFF),  # no: take it whole
 )
-SO_ATTACH_FILTER = 26  # Python's socket module does not name it
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27  # Python's socket module does not name them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +61,12 @@ class Listener:
                 SO_ATTACH_FILTER,
                 struct.pack("HP", len(NO_NEW_CONNECTIONS), ctypes.addressof(program)),
             )
+
+    def let_everybody_in(self) -> None:
+        """Undo what a worker before may have left behind that let nobody new in at this same socket."""
+        if self.inode is None:
+            with suppress(OSError):  # there is none to take away, as a rule
+                self.socket.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
     def remove_file(self) -> None:
         """Take a Unix socket's name away, unless another server has it by now."""
