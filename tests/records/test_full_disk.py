@@ -102,3 +102,42 @@ def test_a_file_that_may_not_grow_is_left_for_another(tmp_path: Path) -> None:
     assert written + dropped == 1000
     assert (found, wrong) == (written, 0)
     assert written > 900  # one group is lost at each turn
+
+
+NO_DESCRIPTORS = """
+import os, resource, sys, time
+from pathlib import Path
+from tests.records.rows import open_log, record_of
+from siklus.project.sections import Records
+log = open_log(Path(sys.argv[1]), Records(durability=sys.argv[2]))
+log.append(record_of(0))
+log.flush()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+taken = []
+try:
+    while True:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+for i in range(1, 5):
+    log.append(record_of(i))
+    time.sleep(0.1)
+before = log.written, log.synced
+for descriptor in taken:
+    os.close(descriptor)
+give_up = time.monotonic() + 20
+while log.synced < 5 and time.monotonic() < give_up:
+    time.sleep(0.01)
+print(*before, log.synced, log.dropped)
+log.close()
+"""
+
+
+@pytest.mark.parametrize("durability", ["written", "synced"])
+def test_without_descriptors_the_log_goes_on_and_syncs_later(durability: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", NO_DESCRIPTORS, str(tmp_path), durability],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["5", "1", "5", "0"], done.stderr

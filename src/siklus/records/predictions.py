@@ -220,13 +220,22 @@ class PredictionLog:
         if self._settling == self.written:
             return
         if self._waits_for_sync:
-            self._settle().result()
+            settled = self._settle()
+            if settled is not None:
+                settled.result()
         elif self._disk_work.done() and time.monotonic() >= self._settled_at + SYNC_SECONDS:
             self._settle()
 
-    def _settle(self) -> Future[None]:
-        """Have all that is written put on the disk, in the other thread: here it would hold up the groups."""
-        descriptor = self._log.descriptor()
+    def _settle(self) -> Future[None] | None:
+        """Have all that is written put on the disk, in the other thread: here it would hold up the groups.
+
+        None where the process has no descriptor left for it: it stays due.
+        """
+        try:
+            descriptor = self._log.descriptor()
+        except OSError:
+            self._settled_at = time.monotonic()
+            return None
         # Without a segment all is sealed, or about to be.
         return self._put_on_disk(_nothing if descriptor is None else partial(_sync, descriptor))
 
