@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from siklus.contract.columns import Contract, Number, Target
 from siklus.project.sections import Records
 from siklus.records.predictions import PredictionLog
 from siklus.table import Table
@@ -63,3 +64,14 @@ def test_hashes_can_be_joined_and_without_the_key_not_guessed(tmp_path: Path) ->
     assert hashes[3] is None
     assert len({hashes[0], hashes[2], hashes[4]}) == 3
     assert all(str(found).startswith("hash:") for found in (hashes[0], hashes[2]))
+
+
+def test_blanks_around_the_name_of_a_column_hide_nothing_less(tmp_path: Path) -> None:
+    spaced = Contract(columns=(Number(name=" ssn", sensitive=True),), target=Target(name="price"))
+    log = open_log(tmp_path, contract=spaced)
+    log.append(record_of(0, features=[51234]))
+    log.append(record_of(1, features={" ssn": 51234}))
+    log.append(record_of(2, features={"SSN": 51234}))
+    log.close()
+    assert log.dropped == 0
+    assert all("51234" not in str(found) for found in features_written(tmp_path))

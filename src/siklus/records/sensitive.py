@@ -28,7 +28,7 @@ class Veil:
 
         ``features``: by column name, or in the order of the columns.
         """
-        hidden = {name.casefold(): name for name in description.sensitive}
+        hidden = {_spelled(name): name for name in description.sensitive}
         if isinstance(features, Mapping):
             return self._veiled(features, hidden)
         return self._veiled(dict(zip(description.columns, features, strict=True)), hidden)
@@ -37,7 +37,7 @@ class Veil:
         shown: dict[str, object] = {}
         for name, cell in value.items():
             # A column that the contract ignores may hold a whole copy of the row, spelled as it likes.
-            column = hidden.get(name.strip().casefold())
+            column = hidden.get(_spelled(name))
             if column is None:
                 shown[name] = self._within(cell, hidden)
             elif self._hashes:
@@ -59,6 +59,11 @@ class Veil:
             json_text(_plain(cell)), key=subkey(self._key, column), digest_size=HASH_BYTES
         )
         return f"hash:{hashed.hexdigest()}"
+
+
+def _spelled(name: str) -> str:
+    """One for all spellings of a column's name."""
+    return name.strip().casefold()
 
 
 def _plain(cell: object) -> object:
