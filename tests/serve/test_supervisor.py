@@ -237,6 +237,26 @@ def test_slow_requests_are_answered_when_the_server_stops(bundles: Path, figure:
     assert any(b"connection: close" in answer for answer in answers)  # all that came after the signal
 
 
+def test_a_signal_to_the_whole_group_cuts_no_request_off(bundles: Path) -> None:
+    path = slow_regressor(bundles / "slow", rounds=400_000)
+    with serving_bundle(path) as server:
+        server.client.close()
+        told = Told(server)
+        told.wait_for("model_loaded")
+        answers: list[bytes] = []
+        slow = [threading.Thread(target=ask_raw, args=(server.port, answers.append)) for _ in range(4)]
+        for thread in slow:
+            thread.start()
+        time.sleep(0.1)
+        for each in (*workers_of(server), psutil.Process(server.process.pid)):
+            each.terminate()
+        assert server.process.wait(timeout=START_SECONDS) == 0
+        for thread in slow:
+            thread.join()
+        assert "cut_off" not in [event["event"] for event in told.rest()]
+    assert [answer.count(b'"prediction":3.0') for answer in answers] == [1] * 4
+
+
 def ask_raw(port: int, keep: Callable[[bytes], None]) -> None:
     body = b'{"features": [3]}'
     answer = b""

@@ -110,7 +110,7 @@ def _live(birth: Birth, supervisor: int) -> int:
 def _obey(lifecycle: Lifecycle) -> None:
     """Take signals as a worker does: Ctrl-C reaches the whole group, and only the supervisor acts on it."""
     handlers: dict[signal.Signals, Callable[[int, object], None]] = {
-        signal.SIGTERM: lambda _number, _frame: lifecycle.drain(),
+        signal.SIGTERM: lambda _number, _frame: _drain_once(lifecycle),
         HAND_OVER: lambda _number, _frame: lifecycle.drain(replaced=True),
     }
     signal.set_wakeup_fd(-1)
@@ -120,3 +120,12 @@ def _obey(lifecycle: Lifecycle) -> None:
         signal.signal(ignored, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
+
+
+def _drain_once(lifecycle: Lifecycle) -> None:
+    """Drain; a second signal hurries nobody, because one to the whole group comes from the supervisor too.
+
+    Who has to end at once is killed by the supervisor.
+    """
+    if not lifecycle.draining:
+        lifecycle.drain()
