@@ -10,12 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from siklus.bundle.read import Bundle
+from siklus.contract.columns import Contract, Number, Target
 from siklus.errors import SiklusError
+from siklus.project.sections import Serve
 from siklus.serve.desk import open_desk
 from siklus.serve.plan import Plan
 from siklus.serve.wire.heads import read_head
 from siklus.serve.wire.hot_path import HotPath
-from tests.serve.bundles import ODD_ROW, classifier, slow_regressor
+from tests.serve.bundles import ODD_ROW, TWO_CLASSES, classifier, regressor, slow_regressor
 from tests.serve.servers import START_SECONDS, Server, serving_bundle
 from tests.serve.wire import Answer, Client, clients, exchange, features, request
 
@@ -59,7 +62,7 @@ def test_the_answer_is_the_apps_byte_for_byte(irises: Server, body: bytes) -> No
 @pytest.mark.parametrize("row", [ODD_ROW, list(ODD_ROW.values())], ids=["by name", "in order"])
 def test_a_plain_request_is_not_left_to_the_app(row: object, tmp_path: Path) -> None:
     body = json.dumps({"features": row}).encode()
-    head = read_head(request(body).partition(b"\r\n\r\n")[0])
+    head = read_head(request(body).partition(b"\r\n\r\n")[0], Serve())
     assert head is not None
     callers = asyncio.run(_asked(classifier(tmp_path / "bundle"), [(head, body)] * 3))
     assert [caller.left for caller in callers] == [False] * 3
@@ -78,7 +81,7 @@ class Noted:
         self.body = body
         self.told.set()
 
-    def refuse(self, error: SiklusError) -> None:
+    def refuse(self, error: SiklusError, *, bundle: Bundle) -> None:
         raise error
 
     def leave_to_app(self) -> None:
@@ -217,3 +220,33 @@ def test_a_request_that_begins_like_another_is_still_read_in_order(minutes: Serv
     answers = exchange(minutes.port, request(features(0, 9)) + outer[:at], outer[at:], answers=2)
     assert answers[0].said["prediction"] == 3.0
     assert (answers[1].status, answers[1].said["error"]["code"]) == (400, "RQ001")
+
+
+@pytest.mark.parametrize("wrong", ["soon", "-1", "0", "1.5", ""])
+def test_a_wrong_patience_is_told_whichever_way_the_request_goes(minutes: Server, wrong: str) -> None:
+    header = f"x-request-timeout-ms: {wrong}"
+    (quick,) = exchange(minutes.port, request(features(3, 3), header))
+    (by_the_app,) = exchange(minutes.port, request(features(3, 3), header, *BY_THE_APP))
+    assert quick.but_for_id_and_time == by_the_app.but_for_id_and_time
+
+
+@pytest.mark.parametrize("value", [b"1e999", b'"\xff\xfe"', b"[1, {}]", b"NaN", b'"a note"'])
+def test_what_the_contract_ignores_must_be_json_all_the_same(value: bytes, tmp_path: Path) -> None:
+    contract = Contract(
+        columns=(Number(name="x"),), target=Target(name="y", classes=("no", "yes")), ignored=("note",)
+    )
+    bundle = classifier(tmp_path / "noted", contract=contract, weights=TWO_CLASSES, name="noted")
+    body = b'{"features": {"x": 1, "note": ' + value + b"}}"
+    with serving_bundle(bundle) as server:
+        (quick,) = exchange(server.port, request(body))
+        (by_the_app,) = exchange(server.port, request(body, *BY_THE_APP))
+    assert quick.but_for_id_and_time == by_the_app.but_for_id_and_time
+
+
+def test_small_limits_hold_for_plain_requests_too(tmp_path: Path) -> None:
+    limits = ["--max-body-bytes", "60", "--max-header-bytes", "300"]
+    with serving_bundle(regressor(tmp_path / "minutes"), *limits) as server:
+        (sound,) = exchange(server.port, request(features(3, 3)))
+        (long,) = exchange(server.port, request(features(3, 3) + b" " * 60))
+        (wide,) = exchange(server.port, request(features(3, 3), "x: " + "y" * 300))
+    assert (sound.status, long.status, wide.status) == (200, 413, 431)

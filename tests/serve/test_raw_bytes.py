@@ -133,6 +133,29 @@ def test_nothing_is_answered_behind_a_request_of_doubtful_length(guarded: Server
     assert [answer.status for answer in answers] == [400]
 
 
+def test_a_refusal_waits_for_the_answers_to_what_came_before(guarded: Server) -> None:
+    """Sent at once it would be taken for the answer to somebody else's request."""
+    asked = request(b"", path="/docs", method="GET")
+    broken = CHUNKED + b"zz\r\n"
+    for garbage in (b"line noise\r\n\r\n", broken, request(b"", "x: " + "y" * 50_000)):
+        answers = exchange(guarded.port, asked + asked + garbage, answers=4)
+        assert [answer.status for answer in answers[:2]] == [200, 200]
+        assert [answer.status for answer in answers[2:]] in ([400], [431])
+
+
+def test_a_client_that_takes_nothing_is_let_go(guarded: Server) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", guarded.port))
+        connection.sendall(request(b"", path="/docs", method="GET") * 400)
+        time.sleep(4)  # beyond the second that the body's deadline gives it
+        with pytest.raises(ConnectionResetError):  # noqa: PT012 - either may meet it
+            while connection.recv(65_536):
+                pass
+            raise ConnectionResetError  # closed in order, because all was sent meanwhile
+    _is_well(guarded)
+
+
 @pytest.mark.parametrize(
     ("begun", "status"),
     [

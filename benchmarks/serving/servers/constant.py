@@ -36,7 +36,7 @@ class ConstantPath:
 
 class ConstantShared(Shared):
     def __init__(self, desk: Desk, loop: asyncio.AbstractEventLoop, state: ServerState) -> None:
-        super().__init__(desk, Heads(desk.guard), loop, state)
+        super().__init__(desk, Heads(desk.guard, desk.settings), loop, state)
         self.hot_path = ConstantPath()
 
 

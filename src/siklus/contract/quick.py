@@ -13,7 +13,7 @@ from typing import Annotated, Any, TypeAlias
 
 import msgspec
 import numpy as np
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET
 from numpy.typing import NDArray
 
 from siklus.contract.cells import FLOAT32_MAX
@@ -173,7 +173,7 @@ def _named_row(contract: Contract) -> type[msgspec.Struct]:
         default = (column.default,) if column.optional else ()
         fields.append((field, _type_of(column), *default))
     ignored = list(names)[len(contract.columns) :]
-    fields += [(field, Raw | UnsetType, UNSET) for field in ignored]
+    fields += [(field, Any, UNSET) for field in ignored]
     return msgspec.defstruct("Row", fields, rename=names, forbid_unknown_fields=True, kw_only=True)
 
 

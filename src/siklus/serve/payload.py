@@ -93,7 +93,7 @@ def _member(document: object, key: str) -> object:
         raise RequestError("RQ002", f"the body is {_kind(document)}", expected=f'an object: {{"{key}": …}}')
     for name in document:
         if name != key:
-            near = difflib.get_close_matches(name, [key], n=1)
+            near = difflib.get_close_matches(name[:60], [key], n=1)
             raise RequestError(
                 "RQ003", f"unknown key {name[:60]!r}", expected=f"{key!r}" + ("?" if near else " alone")
             )

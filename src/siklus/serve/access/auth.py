@@ -66,6 +66,7 @@ class Guard:
         self._board = plan.rates
         self._may_be_open = is_local(plan.serve) or plan.serve.insecure
         self._seen: object = object()  # not even that there is none
+        self._told: object = object()  # of what could not be read
         self._stopped = threading.Event()
         self._watch = threading.Thread(target=self._follow, name="keys", daemon=True)
         self.ring = self._ring(None) if self._path is None else self._ring(())
@@ -95,10 +96,13 @@ class Guard:
         stamp = stamp_of(self._path)
         if stamp == self._seen:
             return
-        self._seen = stamp
         try:
             self.ring = self._ring(read_keys(self._path))
-        except ServeError as error:
+            self._seen = stamp
+        except ServeError as error:  # looked at again, because it may be the descriptors that are used up
+            if stamp == self._told:
+                return
+            self._told = stamp
             _LOG.error("keys_refused", extra={"code": error.code, "reason": error.message})
 
     def _ring(self, keys: Sequence[ApiKey] | None) -> KeyRing:

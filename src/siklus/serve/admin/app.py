@@ -26,9 +26,10 @@ from siklus.serve.app import refuse_in_json
 from siklus.serve.desk import Desk
 from siklus.serve.lifecycle import DRAIN
 from siklus.serve.plan import AdminPort
+from siklus.serve.wire.config import config_of
 from siklus.serve.wire.heads import NoHeads
 from siklus.serve.wire.listening import WAITING_CONNECTIONS
-from siklus.serve.wire.protocol import config_of, protocol_of
+from siklus.serve.wire.protocol import protocol_of
 
 _LOG = logging.getLogger("siklus.serve")
 

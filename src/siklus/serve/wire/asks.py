@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from siklus.bundle.read import Bundle
 from siklus.contract.quick import Row
 from siklus.errors import SiklusError
 from siklus.serve.wire.heads import Head
@@ -15,8 +16,8 @@ class Caller(Protocol):
     def answer(self, body: bytes) -> None:
         """Send this JSON with status 200."""
 
-    def refuse(self, error: SiklusError) -> None:
-        """Say this error."""
+    def refuse(self, error: SiklusError, *, bundle: Bundle) -> None:
+        """Say this error, which counts for the bundle that should have answered."""
 
     def leave_to_app(self) -> None:
         """Let the app answer instead."""

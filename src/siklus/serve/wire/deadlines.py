@@ -20,6 +20,7 @@ class Phase(Enum):
     HEAD = "the end of the headers"
     BODY = "the end of the body"
     ANSWER = "our answer"
+    TAKING = "a client that takes what it has asked for"
     IDLE = "a request"
 
 
@@ -57,6 +58,7 @@ def seconds_of(phase: Phase, settings: Serve) -> float:
     return {
         Phase.HEAD: settings.header_seconds,
         Phase.BODY: settings.body_seconds,
+        Phase.TAKING: settings.body_seconds,
         Phase.IDLE: settings.idle_seconds,
         Phase.ANSWER: float("inf"),
     }[phase]

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from siklus.errors import RequestError
+from siklus.project.sections import Serve
 from siklus.serve.access.auth import API_KEY, AUTHORIZATION, Guard
 from siklus.serve.access.rate import Rate
 from siklus.serve.bodies import is_read_as_json
+from siklus.serve.wire.patience import HEADER, patience_of
 
 REQUEST_LINE = b"POST /predict HTTP/1.1\r\n"
 END = b"\r\n\r\n"
@@ -26,7 +28,7 @@ _HEADER = re.compile(
     + _VISIBLE
     + rb"(?:[\x20-\x7e\x80-\xff]*"
     + _VISIBLE
-    + rb")?)?)[ \t]*"
+    + rb")?)?)"
 )
 _NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-encoding", b"trailer", b"te"})
 
@@ -51,8 +53,9 @@ class Head:
 class Heads:
     """The plain heads that were seen last. One that lets nobody in is not plain: the app refuses it."""
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: Guard, settings: Serve) -> None:
         self._guard = guard
+        self._settings = settings
         self._ring = guard.ring
         self._kept: dict[bytes, Head | None] = {}
 
@@ -64,7 +67,7 @@ class Heads:
         try:
             return self._kept[head]
         except KeyError:
-            found = self._admitted(read_head(head))
+            found = self._admitted(read_head(head, self._settings))
         if len(self._kept) >= KEPT:
             for old in list(self._kept)[: KEPT // 2]:
                 del self._kept[old]
@@ -88,9 +91,10 @@ class NoHeads:
         return None
 
 
-def read_head(head: bytes) -> Head | None:
-    """What a plain head says; None for any other."""
-    if len(head) > MAX_HEAD_BYTES or not head.startswith(REQUEST_LINE):
+def read_head(head: bytes, settings: Serve) -> Head | None:
+    """What a plain head within the limits says; None for any other."""
+    most = min(MAX_QUICK_BODY_BYTES, settings.max_body_bytes)
+    if len(head) > min(MAX_HEAD_BYTES, settings.max_header_bytes) or not head.startswith(REQUEST_LINE):
         return None
     headers: dict[bytes, bytes] = {}
     for line in head[len(REQUEST_LINE) :].split(b"\r\n"):
@@ -102,13 +106,15 @@ def read_head(head: bytes) -> Head | None:
             return None
         headers[name] = header[2]
     length = headers.get(b"content-length", b"")
-    if not (length.isdigit() and len(length) <= len(str(MAX_QUICK_BODY_BYTES))):
+    if not (length.isdigit() and len(length) <= len(str(most))):
         return None
-    if (
-        int(length) > MAX_QUICK_BODY_BYTES
-        or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive"
-    ):
+    if int(length) > most or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
         return None
     if not is_read_as_json(headers.get(b"content-type", b"").decode("latin-1")):
         return None
-    return Head(int(length), headers)
+    found = Head(int(length), headers)
+    try:
+        patience_of(found.text(HEADER))
+    except RequestError:
+        return None
+    return found

@@ -11,40 +11,21 @@ from functools import lru_cache
 from typing import Any
 
 import httptools
-from starlette.types import ASGIApp
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from siklus.bundle.read import Bundle
 from siklus.errors import RequestError, ServeError, SiklusError
 from siklus.serve.access.rate import Rate
 from siklus.serve.desk import Desk
-from siklus.serve.refusals import refuse
 from siklus.serve.wire.deadlines import Deadlines, Phase, too_slow
 from siklus.serve.wire.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads, NoHeads
 from siklus.serve.wire.hot_path import ENDPOINT, HotPath
+from siklus.serve.wire.refusal import CLOSE, said
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\ncontent-type: application/json\r\n"
-CLOSE = b"connection: close\r\n"
 MAX_HELD_BYTES = 262_144  # that wait behind an answer; beyond it the client is not read from
-
-
-def config_of(app: ASGIApp) -> Config:
-    """uvicorn's settings for an app whose connections are ours."""
-    config = Config(
-        app,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,  # nothing here depends on a client's address
-        server_header=False,  # neither says what runs here, and in which version
-        date_header=False,
-    )
-    config.load()
-    return config
 
 
 def protocol_of(desk: Desk, heads: Heads | NoHeads) -> Callable[..., asyncio.Protocol]:
@@ -110,6 +91,8 @@ class Connection(HttpToolsProtocol):
         self._begun_bytes = 0  # of the head that it has not read to its end
         self._in_message = self._in_head = False  # the parser
         self._refused = False
+        self._last_words = b""  # a refusal that waits for the answers before it
+        self._phase_before = Phase.IDLE  # the client did not take what it is sent
 
     # ---- bytes in
 
@@ -222,11 +205,19 @@ class Connection(HttpToolsProtocol):
         if self._held and not self.flow.write_paused:
             self._read_held()
 
-    def refuse(self, error: SiklusError) -> None:
+    def refuse(self, error: SiklusError, *, bundle: Bundle) -> None:
         self._asked = b""
-        self._shared.desk.metrics.failed(ENDPOINT, error)
-        if not self.transport.is_closing():
-            self._refuse(error)
+        self._shared.desk.metrics.failed(ENDPOINT, error, bundle=bundle)
+        self._shared.desk.metrics.limited(error)
+        if self.transport.is_closing():
+            return
+        self.transport.write(said(error, last=self._lifecycle.draining))
+        if self._lifecycle.draining:
+            self.transport.close()
+            return
+        self._enter(Phase.IDLE)
+        if self._held and not self.flow.write_paused:
+            self._read_held()
 
     @property
     def is_gone(self) -> bool:
@@ -241,8 +232,15 @@ class Connection(HttpToolsProtocol):
             if self._held:
                 self._read_held()
 
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._phase_before = self.phase
+        self._enter(Phase.TAKING)
+
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self.phase is Phase.TAKING:
+            self._enter(self._phase_before)
         if self._held and not self._asked and not self.transport.is_closing():
             self._read_held()
 
@@ -250,7 +248,9 @@ class Connection(HttpToolsProtocol):
 
     def expire(self) -> None:
         """The phase has lasted too long: an idle connection is closed, a slow client is told first."""
-        if self.phase is Phase.IDLE or not (self._held or self._in_message):
+        if self.phase is Phase.TAKING or self.transport.is_closing():
+            self.transport.abort()  # what it does not take would be kept for it for ever
+        elif self.phase is Phase.IDLE or not (self._held or self._in_message):
             self.transport.close()
         else:
             self._refuse(too_slow(self.phase, self._settings))
@@ -269,18 +269,19 @@ class Connection(HttpToolsProtocol):
         self._shared.desk.metrics.limited(error)
         self._refused = True
         self._held.clear()
-        if self._app_is_answering():
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-            if self.cycle.response_started:
-                self.transport.close()
-                return
-        answer = refuse(error)
-        headers = b"".join(b"%s: %s\r\n" % header for header in answer.raw_headers)
-        self.transport.write(
-            b"".join([STATUS_LINE[answer.status_code], headers, CLOSE, b"\r\n", bytes(answer.body)])
-        )
-        self.transport.close()
+        begun = self._in_message and not self._in_head  # the app has been asked what is refused here
+        if begun and self.pipeline:
+            self.pipeline.popleft()
+            self._last_words = said(error, last=True)
+        elif not begun and self._app_is_answering():
+            self._last_words = said(error, last=True)  # behind the answers to what came before
+        else:
+            if begun:
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
+            if not (begun and self.cycle.response_started):
+                self.transport.write(said(error, last=True))
+            self.transport.close()
 
     def _app_is_answering(self) -> bool:
         cycle: RequestResponseCycle | None = self.cycle  # uvicorn says that it is never None
@@ -303,10 +304,9 @@ class Connection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        if self._head_bytes + len(self.url) > self._settings.max_header_bytes:
+        if not self._refused and self._head_bytes + len(self.url) > self._settings.max_header_bytes:
             self._refuse_head()
-            return
+        self._in_head = False
         if self._refused:
             return
         self._enter(Phase.BODY)
@@ -327,6 +327,9 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if not self._in_message:
             self._enter(Phase.ANSWER if self.pipeline else Phase.IDLE)
+        if self._last_words and not self.pipeline:
+            self.transport.write(self._last_words)
+            self.transport.close()
         super().on_response_complete()
 
 

@@ -62,12 +62,12 @@ class SlowLane:
         """Queue these, whose rows are read and keep the contract; the others are refused (SV020)."""
         for ask in asks:
             if len(self._waiting) >= self._max_waiting:
-                ask.caller.refuse(too_busy(self._max_waiting))
+                ask.caller.refuse(too_busy(self._max_waiting), bundle=arm.served.bundle)
                 continue
             try:
                 until = ask.started + patience_of(ask.head.text(HEADER))
             except RequestError as error:
-                ask.caller.refuse(error)
+                ask.caller.refuse(error, bundle=arm.served.bundle)
             else:
                 self._waiting.append(_Queued(arm, ask, until))
         if not self._busy:
@@ -100,7 +100,7 @@ class SlowLane:
             if first.ask.caller.is_gone:
                 continue
             if first.until < ready:
-                first.ask.caller.refuse(too_late())
+                first.ask.caller.refuse(too_late(), bundle=first.arm.served.bundle)
             else:
                 wanted = first.arm
                 asks.append(first.ask)
