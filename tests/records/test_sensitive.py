@@ -75,3 +75,21 @@ def test_blanks_around_the_name_of_a_column_hide_nothing_less(tmp_path: Path) ->
     log.close()
     assert log.dropped == 0
     assert all("51234" not in str(found) for found in features_written(tmp_path))
+
+
+def test_what_one_version_hides_no_other_shows(tmp_path: Path) -> None:
+    """A shadow whose contract says nothing of it gets the same rows."""
+    careless = Contract(
+        columns=(Number(name="age"), Number(name="income"), Number(name="rooms")), target=Target(name="price")
+    )
+    ignoring = Contract(columns=(Number(name="age"),), target=Target(name="price"), ignored=("income",))
+    log = open_log(tmp_path, contract=careless)
+    log.describe("8", SECRET)
+    log.describe("9", ignoring)
+    body = b'{"features": {"age": 40, "income": 51234.5, "rooms": 3}}'
+    for i, version in enumerate(("7", "8", "9")):
+        log.append(record_of(i, features=body, version=version))
+    log.append(record_of(3, features=[40, 51234.5, 3], version="7"))
+    log.close()
+    assert log.dropped == 0
+    assert features_written(tmp_path) == [{"age": 40, "rooms": 3}] * 4

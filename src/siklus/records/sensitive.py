@@ -1,7 +1,7 @@
 """Sensitive columns: what becomes of them before anything is written."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from siklus.records.entries import Description, json_text
@@ -22,13 +22,18 @@ class Veil:
         self._key = key
 
     def over(
-        self, features: Mapping[str, object] | Sequence[object], description: Description
+        self,
+        features: Mapping[str, object] | Sequence[object],
+        description: Description,
+        *,
+        also: Iterable[str] = (),
     ) -> dict[str, object]:
         """The instance by column name, without a sensitive value at any depth.
 
-        ``features``: by column name, or in the order of the columns.
+        ``features``: by column name, or in the order of the columns. ``also``: names that are sensitive
+        besides the description's own.
         """
-        hidden = {_spelled(name): name for name in description.sensitive}
+        hidden = {_spelled(name): name for name in (*also, *description.sensitive)}
         if isinstance(features, Mapping):
             return self._veiled(features, hidden)
         return self._veiled(dict(zip(description.columns, features, strict=True)), hidden)

@@ -1,7 +1,7 @@
 """Transcribe: answered rows, as the event loop hands them over, to records as they are stored."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import chain, repeat
 
 import msgspec
 import numpy as np
@@ -19,13 +19,19 @@ class Transcriber:
 
     def __init__(self, veil: Veil) -> None:
         self._veil = veil
-        self._plain: set[str] = set()
+        self._sensitive: frozenset[str] = frozenset()
+        self._plain: frozenset[str] = frozenset()
         self.descriptions: dict[str, Description] = {}
 
     def describe(self, description: Description) -> None:
-        """Make a version known, before its first record."""
+        """Make a version known, before its first record.
+
+        What it calls sensitive is hidden in the records of every other version too: all of them get the
+        same rows, as a shadow does those of its champion.
+        """
         self.descriptions[description.version] = description
-        (self._plain.discard if description.sensitive else self._plain.add)(description.version)
+        self._sensitive = frozenset(chain.from_iterable(d.sensitive for d in self.descriptions.values()))
+        self._plain = frozenset() if self._sensitive else frozenset(self.descriptions)
 
     def plain(self, answered: Record | Answered) -> StoredFields | None:
         """The record of a row that is stored as it came, as nearly all are; None for any other."""
@@ -52,9 +58,9 @@ class Transcriber:
             yield (prediction_id, *before, *stored, prediction, probability, answered.latency_ms)
 
     def _stored(self, features: Features, description: Description) -> tuple[int, bytes]:
-        if description.sensitive:
+        if self._sensitive:
             # Always taken apart: of a key that stands twice, JSON's readers know the last value only.
-            shown = self._veil.over(_instance(features), description)
+            shown = self._veil.over(_instance(features), description, also=self._sensitive)
             return INSTANCE, json_text(shown)
         match features:
             case msgspec.Raw():
