@@ -18,7 +18,7 @@ from siklus.records.layout import Layout
 from siklus.records.outcomes import Outcome, Outcomes
 from siklus.records.query import query
 from siklus.records.read import newest, records_between
-from siklus.records.retention import Kept, outdated
+from siklus.records.retention import Kept, kept_files, outdated, remove_outdated
 from tests.figures import Figure
 from tests.records.rows import NOON_US, is_right, number_of, open_log, record_of, written_to
 from tests.records.test_killed_writers import killed
@@ -188,6 +188,19 @@ def test_too_many_bytes_go(layout: Layout) -> None:
     log_rows(layout, 0, 1000)
     assert compact(layout, Records(keep_bytes=1000), now=NOW).removed == 1
     assert numbers(layout) == []
+
+
+def test_of_one_day_too_the_oldest_goes_first(layout: Layout) -> None:
+    for part in range(5):
+        log_rows(layout, part * 10, 10)
+        [segment] = layout.segments.iterdir()
+        os.utime(segment, (NOON_US / 1e6 + part, NOON_US / 1e6 + part))
+        if part < 4:  # the newest are still in a segment
+            compact(layout, Records(), now=NOW)
+    for part in range(1, 5):
+        less = sum(file.size for file in kept_files(layout)) - 1
+        assert remove_outdated(layout, Records(keep_bytes=less), now=NOW) == 1
+        assert numbers(layout) == list(range(part * 10, 50))
 
 
 def test_it_runs_as_a_process_of_its_own(layout: Layout) -> None:

@@ -122,6 +122,9 @@ def _publish(engine: Engine, layout: Layout, rows: str, change: _Exchange) -> No
         # Nothing is deleted unless all of it is there.
         told = f"{draft}: {found} records of {change.rows}"
         raise RecordsError("RC006", told, expected="a file with each of them")
+    # So the oldest of a day's files goes first, when they are too much.
+    latest = max(path.stat().st_mtime for path in change.former)
+    os.utime(draft, (latest, latest))
     _sync(draft)
     with exchanging(layout):
         draft.rename(target)

@@ -46,12 +46,18 @@ def outdated(kept: Iterable[Kept], *, now: float, keep_days: float, keep_bytes: 
 
 
 def kept_files(layout: Layout) -> list[Kept]:
-    """Sealed segments, damaged ones and Parquet files."""
+    """Sealed segments, damaged ones and Parquet files.
+
+    A Parquet file was last changed, by its own account, when the segments in it were; whatever a copy has
+    made of that, its records are of its day.
+    """
     sealed = [*layout.segments.glob(f"*{SEALED}"), *layout.damaged.glob("*")]
     found = [Kept(path.stat().st_mtime, path.stat().st_size, path) for path in sealed]
     for path in layout.parquet.glob("day=*/*.parquet"):
         day = datetime.strptime(path.parent.name, "day=%Y-%m-%d").replace(tzinfo=UTC)
-        found.append(Kept((day + timedelta(days=1)).timestamp(), path.stat().st_size, path))
+        began, ended = day.timestamp(), (day + timedelta(days=1)).timestamp()
+        about = path.stat()
+        found.append(Kept(min(max(about.st_mtime, began), ended), about.st_size, path))
     return found
 
 
