@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from siklus.contract.columns import Contract
+from siklus.errors import SiklusError
 from siklus.records.ids import IdIssuer
 from siklus.records.predictions import PredictionLog
 from siklus.serve.counting.layouts import SHADOW
@@ -43,6 +43,14 @@ class Piece:
     seconds: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What came of one offer: the pieces that were scored, and how many could not be."""
+
+    pieces: Sequence[Piece]
+    failed: int
+
+
 class Shadows:
     """The shadow scoring of one worker. Called on its event loop, where it also counts and records."""
 
@@ -56,7 +64,7 @@ class Shadows:
 
     def offer(self, arms: Sequence[Arm], scored: Scored, received: Received) -> None:
         """Have each of these shadows score the rows that were just answered; costs microseconds."""
-        size = received.size or sum(map(len, received.bodies))
+        size = _size(received)
         for arm in arms:
             if self._rows + len(scored) > MOST_ROWS or self._bytes + size > MOST_BYTES:
                 self._metrics.counters.version(arm.served.bundle).failed(SHADOW, "refused")
@@ -88,21 +96,25 @@ class Shadows:
             tell = partial(self._finish, arm, scored, received)
             watching.add_done_callback(partial(_on_loop, loop, tell))
 
-    def _finish(self, arm: Arm, scored: Scored, received: Received, done: Future[list[Piece]]) -> None:
+    def _finish(self, arm: Arm, scored: Scored, received: Received, done: Future[Watched]) -> None:
         """Count and record what came of one offer; on the event loop."""
         if done.cancelled():
             return
         self._rows -= len(scored)
-        self._bytes -= received.size or sum(map(len, received.bodies))
+        size = _size(received)
+        self._bytes -= size
         counters = self._metrics.counters.version(arm.served.bundle)
         if done.exception() is not None:
             counters.failed(SHADOW, "error")
             return
-        for piece in done.result():
+        watched = done.result()
+        for _ in range(watched.failed):
+            counters.failed(SHADOW, "error")
+        for piece in watched.pieces:
             counters.answered(SHADOW, len(piece.scored), piece.seconds)
             counters.scored(piece.scored.rows.matrix, piece.scored.predictions)
             if self._log is not None:
-                kept = Received(rows=piece.rows, size=received.size)
+                kept = Received(rows=piece.rows, size=size * len(piece.rows) // len(scored))
                 record(self._log, piece.scored, kept, seconds=[piece.seconds], shadow=True)
 
 
@@ -141,33 +153,42 @@ class LoopLoad:
 
 def _on_loop(
     loop: asyncio.AbstractEventLoop,
-    tell: Callable[[Future[list[Piece]]], None],
-    done: Future[list[Piece]],
+    tell: Callable[[Future[Watched]], None],
+    done: Future[Watched],
 ) -> None:
     with suppress(RuntimeError):  # the loop is closed, and nobody wants to know any more
         loop.call_soon_threadsafe(tell, done)
 
 
-def _watch(load: LoopLoad, arm: Arm, ids: Sequence[str], received: Received, issuer: IdIssuer) -> list[Piece]:
-    bundle, found, at = arm.served.bundle, [], 0
-    for rows in _pieces(received, bundle.contract):
+def _watch(load: LoopLoad, arm: Arm, ids: Sequence[str], received: Received, issuer: IdIssuer) -> Watched:
+    bundle, found, failed, at = arm.served.bundle, [], 0, 0
+    for piece in _pieces(received):
         load.wait_for_time()
-        began = time.perf_counter()
-        scored = score(bundle, rows, arm=arm.name, ids=issuer)
-        scored = replace(scored, ids=list(ids[at : at + len(scored)]))
-        found.append(Piece(scored=scored, rows=rows, seconds=time.perf_counter() - began))
-        at += len(scored)
+        count = 1 if isinstance(piece, bytes) else len(piece)
+        named, at = list(ids[at : at + count]), at + count
+        try:
+            rows = [read_features(piece, bundle.contract)] if isinstance(piece, bytes) else piece
+            began = time.perf_counter()
+            scored = replace(score(bundle, rows, arm=arm.name, ids=issuer), ids=named)
+            found.append(Piece(scored=scored, rows=rows, seconds=time.perf_counter() - began))
+        except SiklusError:  # another contract than that of the version that answered
+            failed += 1
         time.sleep(0)  # gives the interpreter away
-    return found
+    return Watched(pieces=found, failed=failed)
 
 
-def _pieces(received: Received, contract: Contract) -> Iterator[Given]:
+def _pieces(received: Received) -> Iterator[bytes | Given]:
+    """The body of one row, or some rows."""
     rows = received.rows
     if rows is None:
-        for body in received.bodies:
-            yield [read_features(body, contract)]
+        yield from received.bodies
     elif isinstance(rows, Table):
         yield rows
     else:
         for at in range(0, len(rows), PIECE_ROWS):
             yield rows[at : at + PIECE_ROWS]
+
+
+def _size(received: Received) -> int:
+    """In bytes, as it came."""
+    return received.size or sum(map(len, received.bodies))
