@@ -74,6 +74,14 @@ def test_what_is_old_is_forgotten(outcomes: Outcomes, tmp_path: Path) -> None:
     assert known(tmp_path) == {"new": 2}
 
 
+@pytest.mark.parametrize("name", ["a#b", "a?mode=rw", "a%20b", "a b", "ä"])
+def test_the_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
+    outcomes = Outcomes(tmp_path / name / "outcomes.db", settings=Records())
+    outcomes.put([Outcome("a", 1)], now_us=NOW_US)
+    outcomes.close()
+    assert known(tmp_path / name) == {"a": 1}
+
+
 def test_a_damaged_database_is_said_and_stores_nothing(tmp_path: Path) -> None:
     (tmp_path / "outcomes.db").write_bytes(b"no database" * 1000)
     outcomes = Outcomes(tmp_path / "outcomes.db", settings=Records())

@@ -130,7 +130,8 @@ def read_outcomes(path: Path) -> Iterator[tuple[str, str, int | None, int]]:
     if not path.exists():
         return
     with outcome_errors(path):
-        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_SECONDS)
+        address = f"{path.absolute().as_uri()}?mode=ro"
+        connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS)
         try:
             yield from connection.execute(
                 "SELECT prediction_id, outcome, observed_us, received_us FROM outcomes"
