@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 
 ROW_BYTES = 1024
-_HEAD_BYTES = 24  # three numbers: the last beat, the phase, and whether the whole server ends
+_HEAD_BYTES = 32  # numbers: the last beat, the phase, whether the server ends, whether others answer
 _COVERS_BYTES = 32  # a bit for each worker
 _WORDS_AT = _HEAD_BYTES + _COVERS_BYTES
 _WORDS_BYTES = ROW_BYTES - _WORDS_AT
@@ -66,6 +66,15 @@ class Row:
         self._numbers[2] = 1
 
     @property
+    def others_answer(self) -> bool:
+        """Whether nobody who asks the server needs this worker now."""
+        return bool(self._numbers[3])
+
+    def tell_of_others(self, *, answer: bool) -> None:
+        """Tell the worker whether any other one answers."""
+        self._numbers[3] = answer
+
+    @property
     def last_words(self) -> str:
         """Why the worker gave up; empty if it did not."""
         return bytes(self._words).rstrip(b"\0").decode("utf-8", "ignore")
@@ -77,7 +86,8 @@ class Row:
 
     def clear(self) -> None:
         """Make the row ready for another worker."""
-        self._numbers[0] = self._numbers[1] = self._numbers[2] = 0
+        for place in range(len(self._numbers)):
+            self._numbers[place] = 0
         self.cover(())
         self._words[:] = bytes(_WORDS_BYTES)
 

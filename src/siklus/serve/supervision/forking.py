@@ -98,6 +98,7 @@ def _live(birth: Birth, supervisor: int) -> int:
                 covers=lambda: birth.row.covers,
                 server_ends=lambda: birth.row.server_ends or os.getppid() != supervisor,
                 patient=birth.patient,
+                others_answer=lambda: birth.row.others_answer,
             ),
         )
     failure = desk.lifecycle.failure

@@ -83,6 +83,10 @@ class Place:
 
 def cover(places: Sequence[Place]) -> None:
     """Have those who serve stand in for those who do not, so that nobody waits at an empty place."""
+    answered = any(place.is_manned for place in places)
+    for place in places:
+        if place.worker is not None and not place.worker.has_served:
+            place.worker.row.tell_of_others(answer=answered)
     if places[0].listener.inode is not None:
         return  # one socket for all: nobody waits for a particular worker
     serving = [place.worker for place in places if place.worker is not None and place.worker.has_served]

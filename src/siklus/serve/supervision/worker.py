@@ -36,7 +36,7 @@ class Post:
     now, so that this worker takes their connections in.
     ``server_ends``: whether nobody comes after this worker, asked when it drains.
     ``patient``: take nothing from the socket before a model is there, because it had another worker, and who
-    waits there is to be answered.
+    waits there is to be answered; only if no model can be had and no ``others_answer``, say at least that.
     """
 
     listener: Listener
@@ -46,6 +46,7 @@ class Post:
     covers: Callable[[], frozenset[int]] = frozenset
     server_ends: Callable[[], bool] = lambda: True
     patient: bool = False
+    others_answer: Callable[[], bool] = lambda: False
 
 
 def answer(desk: Desk, post: Post) -> None:
@@ -58,7 +59,7 @@ async def _answer(desk: Desk, post: Post) -> None:
     beating = asyncio.create_task(_beat(desk, post))
     try:
         if post.patient:
-            await _until(lambda: desk.models.state != "loading")
+            await _until(lambda: _is_due(desk, post))
         async with admin_answering(desk, tls=post.tls):
             await _receive(_reception(desk, post), desk, post)
     finally:
@@ -106,6 +107,13 @@ def _phase_of(desk: Desk) -> Phase:
         return Phase.DRAINING
     serving = desk.lifecycle.listening and desk.models.bundle is not None
     return Phase.SERVING if serving else Phase.LOADING
+
+
+def _is_due(desk: Desk, post: Post) -> bool:
+    """Whether a patient worker has waited enough."""
+    if desk.models.lineup is not None or desk.lifecycle.draining or desk.lifecycle.failure is not None:
+        return True
+    return desk.models.state == "failed" and not post.others_answer()
 
 
 async def _until(holds: Callable[[], bool]) -> None:
