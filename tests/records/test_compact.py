@@ -215,6 +215,7 @@ def test_it_runs_as_a_process_of_its_own(layout: Layout) -> None:
     assert '"rows":10' in done.stdout, done.stderr
     assert written_to(layout.segments) == []
     [file] = layout.parquet.rglob("*.parquet")
+    assert file.stat().st_mode & 0o777 == 0o640
     assert duckdb.sql(f"SELECT count(*) FROM '{file}'").fetchall() == [(10,)]
 
 

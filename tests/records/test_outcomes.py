@@ -74,6 +74,13 @@ def test_what_is_old_is_forgotten(outcomes: Outcomes, tmp_path: Path) -> None:
     assert known(tmp_path) == {"new": 2}
 
 
+def test_others_cannot_read_them(outcomes: Outcomes, tmp_path: Path) -> None:
+    outcomes.put([Outcome("a", 1)], now_us=NOW_US)
+    files = list(tmp_path.glob("outcomes.db*"))
+    assert tmp_path / "outcomes.db" in files
+    assert [file.stat().st_mode & 0o007 for file in files] == [0] * len(files)
+
+
 @pytest.mark.parametrize("name", ["a#b", "a?mode=rw", "a%20b", "a b", "ä"])
 def test_the_folder_may_have_any_name(name: str, tmp_path: Path) -> None:
     outcomes = Outcomes(tmp_path / name / "outcomes.db", settings=Records())

@@ -40,6 +40,7 @@ SEGMENT_BYTES_AT_ONCE = 128_000_000  # what goes into one Parquet file, before i
 MERGED_BYTES = 256_000_000  # a larger file is never merged
 FILES_MERGED = 8  # of about one size: so each record is written again only a few times
 NICENESS = 10
+UMASK = 0o027  # others read no Parquet file, as they read no segment
 MEMORY = "1GB"
 
 
@@ -234,6 +235,7 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     settings = Records(keep_days=given.keep_days, keep_bytes=given.keep_bytes)
     os.nice(NICENESS)
+    os.umask(UMASK)
     if given.every is None:
         return _run(Layout(given.records), settings)
     parent = os.getppid()

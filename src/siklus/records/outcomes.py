@@ -23,6 +23,7 @@ from siklus.records.entries import json_text
 Known: TypeAlias = str | int | float | bool
 
 BUSY_SECONDS = 10.0  # for the other workers, which write one after the other
+FILE_MODE = 0o640
 SYNC_SECONDS = 0.05  # from a commit to the beginning of its sync
 
 _TABLE = """
@@ -96,6 +97,9 @@ class Outcomes:
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
+            # As the log is readable; SQLite gives the files beside it the same mode.
+            with suppress(FileExistsError):
+                os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
             # Threads take turns by our lock.
             connection = sqlite3.connect(
                 self._path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
