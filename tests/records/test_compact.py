@@ -24,6 +24,7 @@ from tests.records.rows import NOON_US, is_right, number_of, open_log, record_of
 from tests.records.test_killed_writers import killed
 
 NOW = NOON_US / 1e6 + 60
+SRC = Path(__file__).parents[2] / "src"
 EVERYTHING = "SELECT prediction_id FROM predictions UNION ALL SELECT prediction_id FROM shadows"
 
 
@@ -113,6 +114,17 @@ def test_only_one_compaction_runs_at_a_time(layout: Layout) -> None:
     with lock(layout.compaction, what="a compaction"), pytest.raises(FileError) as refused:
         compact(layout, Records(), now=NOW)
     assert refused.value.code == "FS002"
+
+
+def test_a_process_that_finds_another_at_work_has_not_failed(layout: Layout) -> None:
+    log_rows(layout, 0, 10)
+    command = [sys.executable, "-m", "siklus.records.compact", "--records", str(layout.root)]
+    with lock(layout.compaction, what="a compaction"):
+        done = subprocess.run(
+            command, env={"PYTHONPATH": str(SRC)}, capture_output=True, text=True, timeout=60, check=False
+        )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert parquet_files(layout) == []
 
 
 def test_a_damaged_segment_gives_its_sound_records_and_is_kept_aside(layout: Layout) -> None:
@@ -205,11 +217,10 @@ def test_of_one_day_too_the_oldest_goes_first(layout: Layout) -> None:
 
 def test_it_runs_as_a_process_of_its_own(layout: Layout) -> None:
     log_rows(layout, 0, 10)
-    src = Path(__file__).parents[2] / "src"
     command = ["-m", "siklus.records.compact", "--records", str(layout.root), "--keep-days", "36500"]
     done = subprocess.run(
         [sys.executable, *command],
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(src)},
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC)},
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert '"rows":10' in done.stdout, done.stderr

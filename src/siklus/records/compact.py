@@ -249,9 +249,9 @@ def _run(layout: Layout, settings: Records) -> int:
     try:
         done = compact(layout, settings, now=time.time())
     except SiklusError as error:
-        # Another server's compaction does the same work.
-        if not (isinstance(error, FileError) and error.code == "FS002"):
-            sys.stderr.write(f"{error}\n")
+        if isinstance(error, FileError) and error.code == "FS002":
+            return 0  # another server's compaction does the same work
+        sys.stderr.write(f"{error}\n")
         return error.exit_code
     if any(asdict(done).values()):
         sys.stdout.write(f"{msgspec.json.encode(done).decode()}\n")
