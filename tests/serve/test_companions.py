@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from siklus.project.sections import Records
+from siklus.serve.supervision.companions import Errand, end, upkeep
 from tests.serve.bundles import regressor
 from tests.serve.servers import START_SECONDS, Server, serving_bundle
 
@@ -53,3 +55,27 @@ def test_a_companion_comes_back_and_ends_with_the_server(number: signal.Signals,
 def test_a_companion_that_cannot_be_started_harms_nobody(tmp_path: Path) -> None:
     with serving_bundle(regressor(tmp_path / "b"), "--companion", "/no/such/program") as server:
         assert server.predict([8, 9])["prediction"] == 5.0
+
+
+def test_upkeep_runs_once_an_hour_though_nothing_is_sealed(tmp_path: Path) -> None:
+    errand = upkeep(tmp_path, Records())
+    hour = 3600.0
+    began = 1000.0
+    for now in (began, began + hour - 1):
+        errand.look(now=now)
+        assert errand.process is None
+    errand.look(now=began + hour + 60)
+    assert errand.process is not None
+    assert errand.process.wait(timeout=START_SECONDS) == 0
+    errand.look(now=began + 2 * hour)
+    assert errand.process is None
+    errand.look(now=began + 2 * hour + 120)
+    assert errand.process is not None
+    end([errand])
+
+
+def test_an_errand_with_work_does_not_wait_for_the_hour() -> None:
+    errand = Errand(argv=[sys.executable, "-c", ""], is_needed=lambda: True)
+    errand.look(now=1000.0)
+    assert errand.process is not None
+    end([errand])

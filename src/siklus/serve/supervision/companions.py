@@ -18,6 +18,7 @@ from siklus.serve.supervision.team import pause_after
 
 LOW_PRIORITY = 10  # added to an errand's niceness: requests go first
 ERRAND_SECONDS = 30.0
+REST_SECONDS = 3600.0  # what is too old is deleted no later, though nobody asks the server anything
 LONG_LIFE_SECONDS = 60.0  # a companion that lived so long is started again at once
 STOP_SECONDS = 5.0  # for what is told to end; then it is killed
 
@@ -52,12 +53,16 @@ class Companion:
 
 @dataclass(kw_only=True)
 class Errand:
-    """A program that does a piece of work and ends; started every so often, where there is work."""
+    """A program that does a piece of work and ends; started every so often, where there is work.
+
+    And once an hour anyhow: there may be work that only the program itself sees.
+    """
 
     argv: Sequence[str]
     is_needed: Callable[[], bool]
     process: subprocess.Popen[bytes] | None = None
     next_start: float = 0.0
+    due_anyhow: float | None = None  # an hour after the first look or the last start
 
     def look(self, *, now: float) -> None:
         if self.process is not None:
@@ -67,9 +72,12 @@ class Errand:
             if code:
                 _LOG.warning("errand_failed", extra={"argv": self.argv, "code": code})
             self.process = None
+        if self.due_anyhow is None:
+            self.due_anyhow = now + REST_SECONDS
         if now >= self.next_start:
             self.next_start = now + ERRAND_SECONDS
-            if self.is_needed():
+            if now >= self.due_anyhow or self.is_needed():
+                self.due_anyhow = now + REST_SECONDS
                 self.process = _start(self.argv, niceness=LOW_PRIORITY)
 
 
