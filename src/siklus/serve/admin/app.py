@@ -106,10 +106,12 @@ async def admin_answering(desk: Desk, *, tls: ssl.SSLContext | None) -> AsyncIte
         server_state=state,
         app_state={},
     )
+    certified = admin_tls(port, tls)
     server = await asyncio.get_running_loop().create_server(
         connect,
         sock=port.listener.socket,
-        ssl=admin_tls(port, tls),
+        ssl=certified,
+        ssl_handshake_timeout=None if certified is None else desk.settings.header_seconds,
         backlog=WAITING_CONNECTIONS,
     )
     try:

@@ -17,17 +17,22 @@ class Door:
 
 
 class Doors:
-    """The open doors of one worker. ``others``: the sockets of the other workers, by their numbers."""
+    """The open doors of one worker. ``others``: the sockets of the other workers, by their numbers.
+
+    ``handshake_seconds``: for a client's part of the beginning of TLS.
+    """
 
     def __init__(
         self,
         connect: Callable[[], asyncio.Protocol],
         *,
         tls: ssl.SSLContext | None,
+        handshake_seconds: float,
         others: Mapping[int, Listener],
     ) -> None:
         self._connect = connect
         self._tls = tls
+        self._handshake_seconds = None if tls is None else handshake_seconds
         self._others = others
         self._own: list[Door] = []
         self._covered: dict[int, Door] = {}
@@ -66,5 +71,11 @@ class Doors:
     async def _opened(self, listener: Listener) -> Door:
         loop = asyncio.get_running_loop()
         begin = loop.create_server if listener.inode is None else loop.create_unix_server
-        server = await begin(self._connect, sock=listener.socket, ssl=self._tls, backlog=WAITING_CONNECTIONS)
+        server = await begin(
+            self._connect,
+            sock=listener.socket,
+            ssl=self._tls,
+            ssl_handshake_timeout=self._handshake_seconds,
+            backlog=WAITING_CONNECTIONS,
+        )
         return Door(listener=listener, server=server)

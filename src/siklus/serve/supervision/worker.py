@@ -87,7 +87,8 @@ def _reception(desk: Desk, post: Post) -> Reception:
         server_state=state,
         app_state={},
     )
-    doors = Doors(connect, tls=post.tls, others=post.others)
+    patience = desk.settings.header_seconds
+    doors = Doors(connect, tls=post.tls, handshake_seconds=patience, others=post.others)
     return Reception(doors=doors, state=state, server_ends=post.server_ends)
 
 
