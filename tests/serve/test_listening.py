@@ -7,7 +7,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx
@@ -66,6 +66,27 @@ def test_a_unix_socket_stays_when_a_worker_alone_is_ended(tmp_path: Path) -> Non
     assert not path.exists()
 
 
+def test_every_question_for_readiness_is_answered_with_no_in_a_drain(tmp_path: Path) -> None:
+    paths = ("/ready", "/v2/health/ready", "/ping")
+    with listening(regressor(tmp_path / "b")) as (url, process), ExitStack() as clients:
+        for path in paths:
+            client = clients.enter_context(httpx.Client(timeout=START_SECONDS))
+            first_answer(client, url)
+            assert client.get(f"{url}{path}").status_code == 200
+        address = ("127.0.0.1", int(url.rpartition(":")[2]))
+        asked = [clients.enter_context(socket.create_connection(address, timeout=5)) for _ in paths]
+        for path, each in zip(paths, asked, strict=True):
+            each.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n".encode())
+        time.sleep(0.1)
+        process.terminate()
+        time.sleep(0.3)  # in which the worker learns of it, and waits for what has begun
+        for each in asked:
+            each.sendall(b"\r\n")
+        answers = [each.makefile("rb").read() for each in asked]
+    assert [answer.split()[1] for answer in answers] == [b"503"] * 3
+    assert all(b"SV006" in answer for answer in answers)
+
+
 def test_a_path_that_somebody_has_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle, path, file = regressor(tmp_path / "b"), tmp_path / "taken.sock", tmp_path / "file"
     file.write_text("mine")
@@ -117,6 +138,17 @@ def test_https_is_spoken_with_a_certificate_and_nothing_else(
         process.terminate()
         said = process.communicate(timeout=START_SECONDS)[1]
     assert [event for event in events(said) if event["level"] == "error"] == []
+
+
+def test_who_never_begins_to_speak_tls_is_hung_up_on(papers: tuple[Path, Path], tmp_path: Path) -> None:
+    options = ["--tls-certificate", str(papers[0]), "--tls-key", str(papers[1]), "--header-seconds", "1"]
+    with listening(regressor(tmp_path / "b"), *options) as (url, _):
+        with httpx.Client(verify=ssl.create_default_context(cafile=str(papers[0]))) as client:
+            first_answer(client, url)
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=20) as silent:
+            began = time.monotonic()
+            assert silent.recv(1) == b""
+    assert 0.5 < time.monotonic() - began < 20  # a minute, where nobody says otherwise
 
 
 def test_a_renewed_certificate_is_spoken_with_after_a_hangup(tmp_path: Path) -> None:

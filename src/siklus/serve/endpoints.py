@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Request
 from starlette.responses import HTMLResponse, Response
 
-from siklus.errors import RequestError, ServeError
+from siklus.errors import RequestError
 from siklus.serve.answers import JSON, Liveness
 from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
@@ -14,7 +14,7 @@ from siklus.serve.feedback import FeedbackCall
 from siklus.serve.openapi import document, with_keys
 from siklus.serve.payload import predict_body, read_features
 from siklus.serve.plane import DataPlane
-from siklus.serve.protocols.calls import ProtocolCalls
+from siklus.serve.protocols.calls import ProtocolCalls, require_ready
 from siklus.serve.protocols.tables import FORMS, Batch, limits_of
 from siklus.serve.reception import elapsed, received
 from siklus.serve.traffic.health import health_of
@@ -85,9 +85,7 @@ class Endpoints:
 
     async def ready(self) -> Response:
         """Answers 200 once a prediction has been made here, and no longer when the server is to stop."""
-        self._desk.models.current()
-        if self._desk.lifecycle.draining:
-            raise ServeError("SV006", "the server is stopping", expected="another server, or this one later")
+        require_ready(self._desk)
         return _json(Liveness(status="ready"))
 
     # The next two take milliseconds: as plain functions they run in a thread.

@@ -4,7 +4,7 @@ import msgspec
 from fastapi import Request
 from starlette.responses import PlainTextResponse, Response
 
-from siklus.errors import RequestError
+from siklus.errors import RequestError, ServeError
 from siklus.serve.answers import JSON
 from siklus.serve.desk import Desk
 from siklus.serve.plane import DataPlane
@@ -33,8 +33,8 @@ class ProtocolCalls:
         return _json({"live": True})
 
     async def v2_ready(self) -> Response:
-        """Answers 200 once a prediction has been made here."""
-        self._desk.models.current()
+        """Answers 200 once a prediction has been made here, and no longer when the server is to stop."""
+        require_ready(self._desk)
         return _json({"ready": True})
 
     async def v2_model(self, name: str) -> Response:
@@ -90,8 +90,8 @@ class ProtocolCalls:
             return Response(asked.answer(await self._plane.score(asked.read, call)), media_type=JSON)
 
     async def ping(self) -> Response:
-        """An empty line once a model answers, as MLflow and SageMaker ask for it."""
-        self._desk.models.current()
+        """An empty line while a model answers and the server stays, as MLflow and SageMaker ask for it."""
+        require_ready(self._desk)
         return Response(b"\n", media_type=JSON)
 
     async def version(self) -> Response:
@@ -128,6 +128,13 @@ class ProtocolCalls:
     def _metadata(self, arms: list[Arm]) -> Response:
         versions = [arm.served.bundle.version for arm in arms]
         return _json(open_inference.model_metadata(arms[0].served.bundle, versions))
+
+
+def require_ready(desk: Desk) -> None:
+    """Refuse unless requests are welcome: ServeError SV001 or SV002 without a model, SV006 in a drain."""
+    desk.models.current()
+    if desk.lifecycle.draining:
+        raise ServeError("SV006", "the server is stopping", expected="another server, or this one later")
 
 
 def _json(value: object) -> Response:
