@@ -66,6 +66,20 @@ def test_a_unix_socket_stays_when_a_worker_alone_is_ended(tmp_path: Path) -> Non
     assert not path.exists()
 
 
+def test_a_server_takes_all_descriptors_it_is_granted_and_says_where_they_are_few(tmp_path: Path) -> None:
+    limits = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 1000));"
+    server = "sys.argv = ['siklus', *sys.argv[1:]]; runpy.run_module('siklus.serve', run_name='__main__')"
+    process = start("-c", limits + server, "--bundle", str(regressor(tmp_path / "b")), "--port", "0")
+    assert process.stderr is not None
+    said = [events(process.stderr.readline())[0] for _ in range(4)]
+    [worker] = psutil.Process(process.pid).children()
+    assert worker.rlimit(psutil.RLIMIT_NOFILE) == (1000, 1000)
+    process.terminate()
+    process.communicate(timeout=START_SECONDS)
+    [few] = [event for event in said if event["event"] == "descriptors_few"]
+    assert (few["granted"], few["needed"] > 2048) == (1000, True)
+
+
 def test_every_question_for_readiness_is_answered_with_no_in_a_drain(tmp_path: Path) -> None:
     paths = ("/ready", "/v2/health/ready", "/ping")
     with listening(regressor(tmp_path / "b")) as (url, process), ExitStack() as clients:

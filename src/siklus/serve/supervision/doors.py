@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from siklus.serve.wire.listening import WAITING_CONNECTIONS, Listener, is_readable
@@ -42,12 +43,17 @@ class Doors:
         self._own.append(await self._opened(own))
 
     async def cover(self, numbers: frozenset[int]) -> None:
-        """Take connections of these workers too, and of no others any more."""
+        """Take connections of these workers too, and of no others any more; it may be tried again."""
         for number in self._covered.keys() - numbers:
             self._covered.pop(number).server.close()
         for number in numbers - self._covered.keys():
-            copy = Listener(socket=self._others[number].socket.dup())
-            self._covered[number] = await self._opened(copy)
+            with suppress(OSError):  # the descriptors are used up
+                copy = Listener(socket=self._others[number].socket.dup())
+                try:
+                    self._covered[number] = await self._opened(copy)
+                except OSError:
+                    copy.close()
+                    raise
 
     def let_nobody_new_in(self) -> None:
         for door in self._all():

@@ -14,6 +14,7 @@ from siklus.serve.counting.shelf import shared_counters
 from siklus.serve.events import tell_events
 from siklus.serve.plan import Plan
 from siklus.serve.supervision.companions import Companion, Errand, upkeep
+from siklus.serve.supervision.descriptors import raise_descriptors
 from siklus.serve.supervision.notices import noticed
 from siklus.serve.supervision.supervisor import Supervisor
 from siklus.serve.wire.listening import listening
@@ -46,6 +47,7 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
         if admin is not None:
             url = admin.listener.url(tls=admin_tls(admin, tls) is not None)
             _LOG.info("admin_listening", extra={"url": url})
+        raise_descriptors(max_connections=plan.serve.max_connections, workers=plan.serve.workers)
         _LOG.info("started", extra={"workers": plan.serve.workers})
         supervisor = Supervisor(
             replace(plan, counters=counters, admin=admin),
