@@ -23,11 +23,9 @@ from siklus.serve.recording import Received
 from siklus.serve.scoring import Given, Scored, score
 from siklus.serve.traffic.lineup import Lineup
 from siklus.serve.traffic.routing import arm_by_head, arm_by_row, assigns_by_row
+from siklus.serve.wire.heads import MAX_QUICK_BODY_BYTES
 from siklus.serve.wire.patience import too_busy, too_late
 
-INLINE_BODY_BYTES = (
-    64_000  # a larger body costs more than a millisecond to read as JSON, so a thread reads it
-)
 SCORING_THREADS = 4  # at once; beyond the cores another one only adds memory
 
 Answer: TypeAlias = tuple[Scored, Given]  # the answered rows, and as what they came
@@ -69,7 +67,7 @@ class DataPlane:
         """
         lineup = self._desk.models.current()
         work = partial(_read_and_score, lineup, read, call, self._desk.records.ids)
-        if call.inline and lineup.is_quick and call.size <= INLINE_BODY_BYTES:
+        if call.inline and lineup.is_quick and call.size <= MAX_QUICK_BODY_BYTES:
             scored, given = work()
         else:
             scored, given = await self._in_a_thread(work, patience=call.patience)

@@ -1,6 +1,6 @@
 """The protocol of one connection: uvicorn's, with limits and deadlines, and the hot path before its parser.
 
-This is the one file that knows uvicorn's insides (`HttpToolsProtocol`, as of 0.54). A complete and plain
+This is the one file that builds on uvicorn's `HttpToolsProtocol` (as of 0.54). A complete and plain
 `POST /predict` never meets the parser when it begins a message. All other bytes do, in their order, and the
 app answers them. What comes while an answer is on its way waits, so pipelined requests stay in order.
 """
@@ -61,9 +61,7 @@ class Shared:
         self.deadlines = Deadlines(loop, state.connections, desk.settings)  # type: ignore[arg-type]  # all ours
 
     @staticmethod
-    @lru_cache(
-        maxsize=4096
-    )  # answers differ by a few digits; writing this costs as much as looking it up ten times
+    @lru_cache(maxsize=4096)  # answers differ by a few digits, so that this is nearly always found
     def beginning(length: int) -> bytes:
         """All of an answer that comes before a body of this length."""
         return OK % length + b"\r\n"
