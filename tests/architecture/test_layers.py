@@ -13,9 +13,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("project", "stats"),
     ("contract", "data"),
     ("features",),
-    ("bundle", "records", "tracking"),
+    ("bundle", "records", "ledgers", "tracking"),
     ("registry",),
-    ("train", "serve"),
+    ("train", "serve", "monitor"),
+    ("deploy",),
     ("cli",),
 )
 HEIGHT: Mapping[str, int] = {part: height for height, row in enumerate(ROWS) for part in row}

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from siklus.bundle.read import Bundle, open_bundle, with_version
 from siklus.bundle.session import Predictions
+from siklus.ledgers.layouts import LATENCY_BUCKETS
 from siklus.serve.counting.counters import FLUSH_ROWS, MOST_VERSIONS, Counters, supervising
-from siklus.serve.counting.layouts import LATENCY_BUCKETS
 from tests.serve.bundles import regressor
 from tests.serve.counting import PROFILES, counted, flights, of_feature, parsed, value
 

@@ -14,8 +14,8 @@ import pytest
 from siklus.bundle.read import Bundle, open_bundle, with_version
 from siklus.contract.columns import Category, Contract, Number, Target
 from siklus.errors import RequestError
+from siklus.ledgers.layouts import ENDPOINTS, FEEDBACK, LIMITS, OUTCOMES
 from siklus.serve.counting.counters import Counters
-from siklus.serve.counting.layouts import ENDPOINTS, FEEDBACK, LIMITS, OUTCOMES
 from siklus.serve.counting.metrics import Metrics, picked
 from siklus.stats.profile import ColumnProfile, profile_numbers, profile_words
 from tests.architecture.source import ROOT

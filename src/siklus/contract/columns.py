@@ -156,6 +156,13 @@ def kind_of(column: Column) -> str:
     return str(type(column).__struct_config__.tag)
 
 
+def label_text(label: Label) -> str:
+    """A class as a JSON key or a metric's label: the text that JSON has for it, without quotes."""
+    if isinstance(label, bool):
+        return "true" if label else "false"
+    return str(label)
+
+
 def read_contract(path: Path) -> Contract:
     """The committed contract; ContractError CT001 to CT003 when there is none or it is wrong."""
     try:

@@ -18,6 +18,7 @@ from siklus.project.places import Key, Places, find_places
 from siklus.project.sections import (
     Data,
     Gates,
+    Monitor,
     Project,
     ProjectSection,
     Records,
@@ -37,6 +38,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "train": Train,
     "serve": Serve,
     "records": Records,
+    "monitor": Monitor,
     "state": State,
 }
 KNOWN = (*SECTIONS, "gates")

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Struct, field
 
 from siklus.errors import ProjectError
+from siklus.project.durations import Duration
 
 Share: TypeAlias = Annotated[float, Meta(gt=0, lt=1)]
 Positive: TypeAlias = Annotated[int, Meta(gt=0)]
@@ -123,6 +124,30 @@ class Records(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     keep_bytes: Positive = 10_000_000_000
 
 
+class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[monitor]: how traffic and answers are watched, and how sure an alarm must be.
+
+    ``look``: how often signals are computed and alert rules are asked. ``step``: how much traffic the tests
+    that may be looked at any time take at once. ``window``: what commands and pages speak of when nothing else
+    is said. ``floor``: the bound that the watched metric must keep; without one, that of [gates], or a quarter
+    more error than in the evaluation.
+    """
+
+    enabled: bool = True
+    false_alarm_rate: Share = 0.05  # in a month of looks, over all columns together
+    tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.01  # of the distance: a mean shift of about 0.1 σ
+    min_rows: Positive = 200  # below it nothing is judged
+    look: Duration = "1m"
+    step: Duration = "10m"
+    window: Duration = "1h"
+    metric: str | None = None
+    floor: str | None = None
+    slices: tuple[str, ...] = ()  # columns by whose values quality is told
+    default_alerts: bool = True
+    evaluator: Literal["siklus", "prometheus"] = "siklus"  # who sends: ours, or Alertmanager
+    prometheus: str | None = None  # whose counts, of all replicas, take the place of this machine's
+
+
 class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[state]: where everything that is not source is kept; URLs grow it beyond one machine."""
 
@@ -159,6 +184,7 @@ class Project(Struct, frozen=True, kw_only=True):
     gates: Gates = field(default_factory=Gates)
     serve: Serve = field(default_factory=Serve)
     records: Records = field(default_factory=Records)
+    monitor: Monitor = field(default_factory=Monitor)
     state: State = field(default_factory=State)
 
 

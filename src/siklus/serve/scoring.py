@@ -10,7 +10,7 @@ import numpy as np
 
 from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
-from siklus.contract.columns import Label
+from siklus.contract.columns import label_text
 from siklus.contract.decode import Decoded, Rows, decode_records, decode_table
 from siklus.errors import RequestError, ServeError
 from siklus.records.ids import IdIssuer
@@ -89,10 +89,3 @@ def answered(
         unseen=decoded.unseen,
         out_of_range=decoded.out_of_range,
     )
-
-
-def label_text(label: Label) -> str:
-    """A class as a JSON key or a metric's label: the text that JSON has for it, without quotes."""
-    if isinstance(label, bool):
-        return "true" if label else "false"
-    return str(label)

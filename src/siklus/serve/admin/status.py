@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from siklus.ledgers.layouts import ServerLayout, read_layout
+from siklus.ledgers.ledger import Sheet
+from siklus.ledgers.processes import start_ticks, usage
 from siklus.serve.answers import Health
-from siklus.serve.counting.layouts import ServerLayout, read_layout
-from siklus.serve.counting.ledger import Sheet
-from siklus.serve.counting.processes import start_ticks, usage
 from siklus.serve.counting.shelf import SUPERVISOR_ROW
 from siklus.serve.desk import Desk
 from siklus.serve.traffic.health import health_of

@@ -17,16 +17,16 @@ from numpy.typing import NDArray
 
 from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
-from siklus.serve.counting.bins import FeatureBins
-from siklus.serve.counting.layouts import (
+from siklus.ledgers.bins import FeatureBins
+from siklus.ledgers.layouts import (
     VERSION_LEDGERS,
     ServerLayout,
     VersionLayout,
     layout_of,
     prediction_cuts,
 )
-from siklus.serve.counting.ledger import Row, Sheet
-from siklus.serve.counting.processes import start_ticks
+from siklus.ledgers.ledger import Row, Sheet
+from siklus.ledgers.processes import start_ticks
 from siklus.serve.counting.shelf import SUPERVISOR_ROW, Shelf
 from siklus.table import FloatRows
 
@@ -173,7 +173,7 @@ class Counters:
         if known is not None:
             return known
         profile = bundle.profile()
-        layout, bins = layout_of(bundle, profile)
+        layout, bins = layout_of(bundle.version, bundle.contract, profile)
         # A version that is opened a second time goes on with the same object: a place has one writer.
         alive = [*self._versions.values(), *self._unflushed]
         made = next((counters for counters in alive if counters.layout == layout), None)

@@ -1,19 +1,17 @@
 """Exposition: ledgers, lineup and processes as Prometheus' families of series. Reads, and changes nothing."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
-import numpy as np
-from numpy.typing import NDArray
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
+from siklus.ledgers.layouts import NO_VERSION, ServerLayout
+from siklus.ledgers.ledger import Sheet
+from siklus.ledgers.processes import start_ticks, usage
+from siklus.ledgers.totals import add_up
 from siklus.serve.counting.gpus import Gpu
-from siklus.serve.counting.layouts import NO_VERSION, Layout, ServerLayout, VersionLayout, read_layout
-from siklus.serve.counting.ledger import Sheet
-from siklus.serve.counting.processes import start_ticks, usage
 from siklus.serve.counting.shelf import SUPERVISOR_ROW
 from siklus.serve.traffic.lineup import Arm, Lineup
 
@@ -50,16 +48,6 @@ GPUS: tuple[tuple[str, str, Callable[[Gpu], float | None]], ...] = (
 )
 
 
-@dataclass(frozen=True)
-class VersionCounts:
-    """All rows of a version's ledger, summed. ``used``: when it last was, in Unix time."""
-
-    layout: VersionLayout
-    counts: NDArray[np.uint64]
-    sums: NDArray[np.float64]
-    used: float
-
-
 class Exposition:
     """What `prometheus_client` encodes: `collect` gives every family once.
 
@@ -70,16 +58,8 @@ class Exposition:
         self, sheets: Sequence[Sheet], *, lineup: Lineup | None, gpus: Sequence[Gpu], now: float
     ) -> None:
         self._lineup, self._gpus, self._now = lineup, gpus, now
-        self._versions: list[VersionCounts] = []
-        self._servers: list[tuple[ServerLayout, NDArray[np.uint64]]] = []
-        for layout, same in _by_layout(sheets):
-            rows = _added([sheet.counts for sheet in same])
-            if isinstance(layout, ServerLayout):
-                self._servers.append((layout, rows))
-            else:
-                sums = sum((sheet.sums.sum(axis=0) for sheet in same), np.zeros(len(layout.endpoints)))
-                used = max(sheet.used for sheet in same)
-                self._versions.append(VersionCounts(layout, rows.sum(axis=0), sums, used))
+        totals = add_up(sheets)
+        self._versions, self._servers = totals.versions, totals.servers
 
     def collect(self) -> Iterator[Metric]:
         yield self._predictions()
@@ -177,48 +157,19 @@ class Exposition:
 
     def _counted(self, what: str) -> Iterator[tuple[list[str], float]]:
         """The labels and the sum over all workers of each count of this sort."""
-        for layout, rows in self._servers:
-            totals = rows.sum(axis=0).tolist()
+        for server in self._servers:
+            layout, totals = server.layout, server.rows.sum(axis=0).tolist()
             for (sort, *labels), place in layout.places.items():
                 if sort == what:
                     yield labels, float(totals[place])
 
     def _processes(self) -> Iterator[Metric]:
         families = {name: _family(name, meaning, labels=["worker"]) for name, meaning in PROCESSES.items()}
-        for layout, rows in self._servers:
-            for row, counts in enumerate(rows.tolist()):
-                for name, value in _process_values(layout, counts):
+        for server in self._servers:
+            for row, counts in enumerate(server.rows.tolist()):
+                for name, value in _process_values(server.layout, counts):
                     families[name].add_metric([_worker_name(row)], value)
         yield from families.values()
-
-
-def _by_layout(sheets: Sequence[Sheet]) -> Iterator[tuple[Layout, list[Sheet]]]:
-    """The sheets that belong together: a ledger's, and what one process counts of it in its memory.
-
-    What stands under another name than its layout's is a copy or another program's, and of two layouts under
-    one name the older one is over: either would say a series twice.
-    """
-    newest: dict[str, tuple[bytes, Layout]] = {}
-    for sheet in sorted(sheets, key=lambda sheet: sheet.used):
-        layout = read_layout(sheet.text)
-        if layout is not None and layout.ledger == sheet.name and _is_whole(layout, sheet):
-            newest[sheet.name] = (sheet.text, layout)
-    for name in sorted(newest):
-        text, layout = newest[name]
-        yield layout, [sheet for sheet in sheets if (sheet.name, sheet.text) == (name, text)]
-
-
-def _is_whole(layout: Layout, sheet: Sheet) -> bool:
-    title = layout.title
-    return (title.counts, title.sums) == (sheet.counts.shape[1], sheet.sums.shape[1])
-
-
-def _added(rows: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """Row by row, as many as the longest has."""
-    total = np.zeros((max(map(len, rows)), rows[0].shape[1]), dtype=np.uint64)
-    for some in rows:
-        total[: len(some)] += some
-    return total
 
 
 def _process_values(layout: ServerLayout, counts: Sequence[int]) -> Iterator[tuple[str, float]]:

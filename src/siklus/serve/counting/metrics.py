@@ -13,10 +13,10 @@ from prometheus_client.exposition import choose_encoder
 
 from siklus.bundle.read import Bundle
 from siklus.errors import SiklusError
+from siklus.ledgers.layouts import LIMITS
 from siklus.serve.counting.counters import Counters
 from siklus.serve.counting.exposition import Exposition
 from siklus.serve.counting.gpus import Gpus
-from siklus.serve.counting.layouts import LIMITS
 from siklus.serve.refusals import status_of
 from siklus.serve.scoring import Scored
 from siklus.serve.traffic.lineup import Lineup

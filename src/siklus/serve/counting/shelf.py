@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from siklus.serve.counting.ledger import (
+from siklus.ledgers.ledger import (
     Row,
     Sheet,
     Title,
@@ -24,11 +24,11 @@ from siklus.serve.counting.ledger import (
     remove_unless_written,
     row_in_memory,
 )
+from siklus.ledgers.totals import SUFFIX
 
 SUPERVISOR_ROW = 0  # worker i has row i + 1, or the next one that is free
 MOST_ROWS = 1024  # of processes that live at the same time
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - a directory with a name by chance is made in it
-SUFFIX = ".ledger"
 PREFIX = "siklus-counters-"
 YOUNG_SECONDS = 60.0  # a server that begins has its directory a moment before its row
 

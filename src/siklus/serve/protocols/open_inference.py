@@ -13,11 +13,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.bundle.read import Bundle
-from siklus.contract.columns import Boolean, Category, Column, Contract, Integer, Label, Number, Tensor
+from siklus.contract.columns import (
+    Boolean,
+    Category,
+    Column,
+    Contract,
+    Integer,
+    Label,
+    Number,
+    Tensor,
+    label_text,
+)
 from siklus.errors import RequestError
 from siklus.serve.protocols.documents import not_json, refuse_count
 from siklus.serve.protocols.tensors import BYTES, DATATYPES, InputTensor, array_of, broken, raw_words
-from siklus.serve.scoring import Scored, label_text
+from siklus.serve.scoring import Scored
 from siklus.table import Cells, Table, objects
 
 ENDPOINT = "/v2/models/{name}/infer"

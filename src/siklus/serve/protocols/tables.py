@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from siklus.contract.columns import Contract
+from siklus.contract.columns import Contract, label_text
 from siklus.errors import RequestError
 from siklus.extras import need
 from siklus.project.sections import Serve
@@ -15,7 +15,7 @@ from siklus.serve.bodies import is_read_as_json, media_type
 from siklus.serve.payload import batch_body, read_instances
 from siklus.serve.protocols.arrow import EXTRA, read_arrow_file, read_arrow_stream, read_parquet
 from siklus.serve.protocols.csv_rows import read_csv
-from siklus.serve.scoring import Given, Scored, label_text
+from siklus.serve.scoring import Given, Scored
 from siklus.table import Table
 
 ARROW_STREAM = "application/vnd.apache.arrow.stream"

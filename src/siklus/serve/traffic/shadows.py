@@ -15,9 +15,9 @@ from functools import partial
 from pathlib import Path
 
 from siklus.errors import SiklusError
+from siklus.ledgers.layouts import SHADOW
 from siklus.records.ids import IdIssuer
 from siklus.records.predictions import PredictionLog
-from siklus.serve.counting.layouts import SHADOW
 from siklus.serve.counting.metrics import Metrics
 from siklus.serve.payload import read_features
 from siklus.serve.recording import Received, record

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from siklus.contract.columns import Category, Contract, Datetime, Number, Target
-from siklus.serve.counting.bins import (
+from siklus.ledgers.bins import (
     ABOVE,
     BELOW,
     MISSING,

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from siklus.serve.counting.ledger import MAGIC, Title, open_row, read_file
+from siklus.ledgers.ledger import MAGIC, Title, open_row, read_file
 from siklus.serve.counting.shelf import Shelf, shared_counters
 
 TITLE = Title(text=b'{"what":"a test"}', counts=5, sums=2)
@@ -19,7 +19,7 @@ TITLE = Title(text=b'{"what":"a test"}', counts=5, sums=2)
 ADD_FOREVER = """
 import sys
 from pathlib import Path
-from siklus.serve.counting.ledger import Title
+from siklus.ledgers.ledger import Title
 from siklus.serve.counting.shelf import Shelf
 shelf = Shelf(Path(sys.argv[1]), row=int(sys.argv[2]))
 row = shelf.open("x", Title(text=b'{"what":"a test"}', counts=5, sums=2))
@@ -158,7 +158,7 @@ def test_a_directory_that_cannot_be_written_is_no_reason_to_stop(tmp_path: Path)
 COUNT_WITHOUT_ROOM = """
 import resource, sys
 from pathlib import Path
-from siklus.serve.counting.ledger import Title
+from siklus.ledgers.ledger import Title
 from siklus.serve.counting.shelf import Shelf
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 shelf = Shelf(Path(sys.argv[1]), row=0)

@@ -14,10 +14,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.bundle.read import Bundle
-from siklus.serve.counting.bins import FeatureBins, bin_names, bins_of
-from siklus.serve.counting.ledger import Title
-from siklus.serve.scoring import label_text
+from siklus.contract.columns import Contract, label_text
+from siklus.ledgers.bins import FeatureBins, bin_names, bins_of
+from siklus.ledgers.ledger import Title
 from siklus.stats.profile import NumericProfile, Profile
 
 SHADOW = "shadow"  # the endpoint under which versions count that only watch
@@ -147,13 +146,13 @@ def read_layout(text: bytes) -> Layout | None:
     return found
 
 
-def layout_of(bundle: Bundle, profile: Profile) -> tuple[VersionLayout, FeatureBins]:
-    """Where this bundle's traffic is counted, and how its rows are; ``profile`` is its own."""
-    columns = bins_of(bundle.contract, profile)
-    classes = bundle.contract.target.classes
+def layout_of(version: str, contract: Contract, profile: Profile) -> tuple[VersionLayout, FeatureBins]:
+    """Where a version's traffic is counted, and how its rows are; ``profile`` is its reference."""
+    columns = bins_of(contract, profile)
+    classes = contract.target.classes
     cuts = prediction_cuts(profile)
     layout = VersionLayout(
-        version=bundle.version,
+        version=version,
         predicted_as="bin" if classes is None else "prediction_class",
         predicted=tuple(bin_names(cuts) if classes is None else [label_text(label) for label in classes]),
         features=tuple(

@@ -1,0 +1,1 @@
+"""Deploy: files for other tools, rendered from the same definitions that Siklus itself goes by."""

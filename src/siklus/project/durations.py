@@ -1,0 +1,24 @@
+"""Durations as people and Prometheus write them: `90s`, `10m`, `1h`, `30d`."""
+
+import re
+from typing import Annotated, TypeAlias
+
+from msgspec import Meta
+
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+PATTERN = r"^[1-9][0-9]{0,5}[smhdw]$"
+
+Duration: TypeAlias = Annotated[
+    str, Meta(pattern=PATTERN, extra_json_schema={"description": "a duration such as 90s, 10m, 1h or 30d"})
+]
+
+
+def seconds_of(duration: str) -> int:
+    """Seconds of a duration; ValueError for a text that is none.
+
+    >>> seconds_of("10m")
+    600
+    """
+    if not re.fullmatch(PATTERN, duration):
+        raise ValueError(f"{duration!r} is no duration such as 90s, 10m, 1h or 30d")
+    return int(duration[:-1]) * UNITS[duration[-1]]
