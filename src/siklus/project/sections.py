@@ -128,9 +128,9 @@ class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[monitor]: how traffic and answers are watched, and how sure an alarm must be.
 
     ``look``: how often signals are computed and alert rules are asked. ``step``: how much traffic the tests
-    that may be looked at any time take at once. ``window``: what commands and pages speak of when nothing else
-    is said. ``floor``: the bound that the watched metric must keep; without one, that of [gates], or a quarter
-    more error than in the evaluation.
+    that may be looked at any time take at once. ``window``: what commands and pages speak of when nothing
+    else is said. ``floor``: the bound that the watched metric must keep; without one, that of [gates], or a
+    quarter more error than in the evaluation.
     """
 
     enabled: bool = True
