@@ -4,17 +4,17 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import msgspec
 
 from siklus.errors import ProjectError
 from siklus.project.overrides import override
 from siklus.project.paths import Paths
-from siklus.project.places import Key, Places, find_places
+from siklus.project.places import Places, find_places
 from siklus.project.sections import (
     Data,
     Gates,
@@ -28,7 +28,7 @@ from siklus.project.sections import (
     Train,
     refuse_unclear_source,
 )
-from siklus.project.wanted import type_at, wanted
+from siklus.project.tables import near, read_table
 
 FILE_NAME = "siklus.toml"
 
@@ -86,14 +86,14 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
     for name in raw:
         if name not in KNOWN:
             place = f"{places.at((name,))}: unknown section [{name}]"
-            raise ProjectError("PJ003", place, expected=_near(name, KNOWN))
+            raise ProjectError("PJ003", place, expected=near(name, KNOWN))
     for required in ("project", "data"):
         if required not in raw:
             raise ProjectError(
                 "PJ005", f"{path}: no section [{required}]", expected=f"a section [{required}]"
             )
     sections: dict[str, Any] = {
-        name: _section(raw[name], kind, name, places) for name, kind in SECTIONS.items() if name in raw
+        name: read_table(raw[name], kind, (name,), places) for name, kind in SECTIONS.items() if name in raw
     }
     refuse_unclear_source(sections["data"], where=places.at(("data",)))
     return Project(**sections, gates=_gates(raw.get("gates", {}), places))
@@ -118,52 +118,6 @@ def _parsed(path: Path, text: str) -> dict[str, Any]:
         line = re.match(r"line (\d+)", place)
         at = f"{path}:{line[1]}" if line else str(path)
         raise ProjectError("PJ002", f"{at}: {what}", expected="TOML (text stands in quotes)") from exc
-
-
-def _section(raw: object, kind: type[msgspec.Struct], name: str, places: Places) -> msgspec.Struct:
-    _refuse_unknown_keys(raw, kind, (name,), places)
-    try:
-        return msgspec.convert(raw, type=kind)
-    except msgspec.ValidationError as exc:
-        raise _refused(str(exc), raw, kind, name, places) from exc
-
-
-def _refused(
-    problem: str, raw: object, kind: type[msgspec.Struct], name: str, places: Places
-) -> ProjectError:
-    """What msgspec found, as a person would say it: its messages end in "at `$.split.by`"."""
-    what, _, place = problem.partition(" - at `$")
-    inside = tuple(re.findall(r"\.([A-Za-z_]+)", place))
-    title = ".".join([name, *inside[:-1]])
-    missing = re.search(r"missing required field `(\w+)`", what)
-    if missing:
-        return ProjectError(
-            "PJ005",
-            f"{places.at((name, *inside))}: [{name}] has no {missing[1]}",
-            expected=f"{missing[1]} = …",
-        )
-    given: Any = raw
-    for part in inside:
-        given = given[part]
-    told = f"{places.at((name, *inside))}: [{title}] {inside[-1]} = {json.dumps(given, default=str)}"
-    return ProjectError("PJ004", told, expected=wanted(type_at(msgspec.inspect.type_info(kind), inside)))
-
-
-def _refuse_unknown_keys(raw: object, kind: type[msgspec.Struct], path: Key, places: Places) -> None:
-    if not isinstance(raw, dict):
-        raise ProjectError("PJ004", f"{places.at(path)}: {'.'.join(path)} = {raw!r}", expected="a section")
-    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-    for key, value in raw.items():
-        if key not in fields:
-            place = f"{places.at((*path, key))}: [{'.'.join(path)}] unknown key {key!r}"
-            raise ProjectError("PJ003", place, expected=_near(key, list(fields)))
-        nested = [part for part in (fields[key], *get_args(fields[key])) if _is_struct(part)]
-        if nested:
-            _refuse_unknown_keys(value, nested[0], (*path, key), places)
-
-
-def _is_struct(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
 def _gates(raw: object, places: Places) -> Gates:
@@ -200,8 +154,3 @@ def _slice_gate(raw: object, places: Places) -> SliceGate:
 def _gate_refused(key: str, value: object, places: Places, *, expected: str) -> ProjectError:
     told = f"{places.at(('gates', key))}: [gates] {key} = {json.dumps(value, default=str)}"
     return ProjectError("PJ007", told, expected=expected)
-
-
-def _near(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"{close[0]!r}?" if close else f"one of {', '.join(known)}"
