@@ -11,15 +11,14 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.contract.columns import Category, Column, Contract, Integer, Number, slots_of
+from siklus.contract.columns import Contract, slots_of
+from siklus.contract.profiles import profile_column
 from siklus.stats.profile import (
     CategoryProfile,
     ColumnProfile,
     Counts,
     NumericProfile,
     Profile,
-    profile_numbers,
-    profile_words,
 )
 from siklus.table import FloatRows
 
@@ -34,13 +33,15 @@ class ColumnBins:
     """The bins of one float of a decoded row.
 
     ``edges``: ascending float32; ``places`` is one longer and says which label takes edges[i−1] < x ≤
-    edges[i], its last one being that of NaN. ``reference``: a share a label, empty where training counted
-    no rows. ``unseen``: the label of words outside the vocabulary, None for a number.
+    edges[i], its last one being that of NaN. ``reference``: shares by label of the ``reference_rows``
+    training rows, empty where there are none. ``unseen``: the label of words outside the vocabulary, None
+    for a number.
     """
 
     name: str
     labels: tuple[str, ...]
     reference: tuple[float, ...]
+    reference_rows: int
     edges: NDArray[np.float32]
     places: NDArray[np.int64]
     unseen: int | None
@@ -82,7 +83,7 @@ class FeatureBins:
 def bins_of(contract: Contract, profile: Profile) -> list[ColumnBins]:
     """The bins of each float of a decoded row. What it does not know has the contract's range only."""
     return [
-        column_bins(slot, profile.columns.get(slot) or _unprofiled(column))
+        column_bins(slot, profile.columns.get(slot) or profile_column(column, np.empty(0)))
         for column in contract.columns
         for slot in slots_of(column)
     ]
@@ -105,6 +106,7 @@ def column_bins(name: str, profile: ColumnProfile) -> ColumnBins:
         name=name,
         labels=labels,
         reference=_shares(profile.counts, slots),
+        reference_rows=profile.counts.rows,
         edges=edges[kept],
         places=np.array([*(places[i] for i in kept), places[-1]], dtype=np.int64),
         unseen=labels.index(UNSEEN) if UNSEEN in slots else None,
@@ -175,13 +177,3 @@ def _shares(counts: Counts, slots: _Slots) -> tuple[float, ...]:
     if not counts.rows:
         return ()
     return tuple(n / counts.rows for n in (*counts.bins, *(read(counts) for read in slots.values())))
-
-
-def _unprofiled(column: Column) -> ColumnProfile:
-    match column:
-        case Category(vocabulary=words):
-            return profile_words(np.empty(0), words)
-        case Number(minimum=low, maximum=high) | Integer(minimum=low, maximum=high):
-            return profile_numbers(np.empty(0), minimum=low, maximum=high)
-        case _:
-            return profile_numbers(np.empty(0))

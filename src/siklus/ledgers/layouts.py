@@ -7,7 +7,7 @@ that nobody has opened since, and of counts that other workers have made.
 import hashlib
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 from urllib.parse import quote
 
 import msgspec
@@ -53,14 +53,16 @@ LATENCY_BUCKETS = (
 
 
 class Feature(msgspec.Struct, frozen=True, kw_only=True):
-    """The bins of one float of a decoded row. ``reference``: their shares in training; none if unknown.
+    """The bins of one float of a decoded row.
 
+    ``reference``: their shares in training, of ``reference_rows`` rows; none if unknown.
     ``unseen`` is where words outside the vocabulary are counted, None for a number.
     """
 
     name: str
     bins: tuple[str, ...]
     reference: tuple[float, ...]
+    reference_rows: int = 0
     unseen: int | None
 
 
@@ -107,6 +109,9 @@ class VersionLayout(msgspec.Struct, tag="version", frozen=True, kw_only=True, di
 
 class ServerLayout(msgspec.Struct, tag="server", frozen=True, kw_only=True, dict=True):
     """Places of what has no version. The first ones say which process has the row."""
+
+    # What names or shows the process that has a row; all else counts, and adds up.
+    OF_A_PROCESS: ClassVar[tuple[str, ...]] = ("pid", "ticks", "gauges")
 
     endpoints: tuple[str, ...] = ENDPOINTS
     failures: tuple[str, ...] = OUTCOMES[1:]
@@ -156,7 +161,13 @@ def layout_of(version: str, contract: Contract, profile: Profile) -> tuple[Versi
         predicted_as="bin" if classes is None else "prediction_class",
         predicted=tuple(bin_names(cuts) if classes is None else [label_text(label) for label in classes]),
         features=tuple(
-            Feature(name=column.name, bins=column.labels, reference=column.reference, unseen=column.unseen)
+            Feature(
+                name=column.name,
+                bins=column.labels,
+                reference=column.reference,
+                reference_rows=column.reference_rows,
+                unseen=column.unseen,
+            )
             for column in columns
         ),
         rules=hashlib.sha256(b"".join(column.rule for column in columns)).hexdigest(),

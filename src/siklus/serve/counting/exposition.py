@@ -125,6 +125,11 @@ class Exposition:
             "The share of the training rows in that bin.",
             labels=["feature", "bin", "version"],
         )
+        rows = GaugeMetricFamily(
+            "ml_feature_reference_rows",
+            "The training rows that those shares are of.",
+            labels=["feature", "version"],
+        )
         unseen = CounterMetricFamily(
             "ml_unseen_category",
             "Cells that held a word which the contract's vocabulary does not have.",
@@ -142,9 +147,10 @@ class Exposition:
                 if feature.unseen is not None:
                     unseen.add_metric([feature.name, layout.version], float(of_feature[feature.unseen]))
                 if layout.version in answering:
+                    rows.add_metric([feature.name, layout.version], float(feature.reference_rows))
                     for name, share in zip(feature.bins, feature.reference, strict=False):
                         reference.add_metric([feature.name, name, layout.version], share)
-        yield from (bins, reference, unseen)
+        yield from (bins, reference, rows, unseen)
 
     def _totals(self) -> Iterator[Metric]:
         for name, what, label, meaning in TOTALS:
