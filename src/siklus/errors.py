@@ -13,6 +13,8 @@
     ├── RegistryError      RG      no such version or stage                            503
     ├── RequestError       RQ      an HTTP request that is no prediction request       400
     ├── ServeError         SV      the server cannot start or has no model             503
+    ├── MonitorError       MO      traffic cannot be judged with what was given        500
+    ├── DeployError        DP      files for another tool cannot be made or written    500
     ├── FileError          FS      the disk is full, or a file cannot be written       500
     └── MissingExtra       XT      an optional package is not installed                500
 
@@ -128,6 +130,14 @@ class RequestError(SiklusError):
 class ServeError(SiklusError):
     prefix = "SV"
     http_status = 503
+
+
+class MonitorError(SiklusError):
+    prefix = "MO"
+
+
+class DeployError(SiklusError):
+    prefix = "DP"
 
 
 class FileError(SiklusError):
