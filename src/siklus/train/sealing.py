@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from siklus.bundle.golden import golden_answers
 from siklus.bundle.read import open_bundle
 from siklus.bundle.write import Contents, manifest_of, place, seal
-from siklus.contract.columns import Category, Column, Contract, Datetime, Integer, Number, slots_of
+from siklus.contract.columns import Contract
+from siklus.contract.profiles import profile_rows
 from siklus.files import disk_errors
 from siklus.stats.profile import ColumnProfile, Profile, profile_numbers, profile_words
 from siklus.table import Table
@@ -59,25 +60,4 @@ def reference_profile(contract: Contract, matrix: Numbers, predictions: Numbers)
         prediction: ColumnProfile = profile_numbers(predictions)
     else:
         prediction = profile_words(np.argmax(predictions, axis=1).astype(np.float64), classes)
-    return Profile(rows=len(matrix), columns=profile_of(contract, matrix), prediction=prediction)
-
-
-def profile_of(contract: Contract, matrix: Numbers) -> dict[str, ColumnProfile]:
-    """The reference profile of decoded rows, slot by slot: `distance`, `departure.hour` …"""
-    profiles: dict[str, ColumnProfile] = {}
-    at = 0
-    for column in contract.columns:
-        for slot in slots_of(column):
-            profiles[slot] = _profile(column, matrix[:, at])
-            at += 1
-    return profiles
-
-
-def _profile(column: Column, values: Numbers) -> ColumnProfile:
-    match column:
-        case Category(vocabulary=words):
-            return profile_words(values, words)
-        case Number(minimum=low, maximum=high) | Integer(minimum=low, maximum=high):
-            return profile_numbers(values, minimum=low, maximum=high)
-        case Datetime() | _:
-            return profile_numbers(values)
+    return Profile(rows=len(matrix), columns=profile_rows(contract, matrix), prediction=prediction)
