@@ -1,15 +1,17 @@
 """Where each key of a project file stands, since tomllib keeps no positions: its line, or its variable."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-Key = tuple[str, ...]  # ("data", "split", "by")
+Key = tuple[str, ...]  # ("data", "split", "by"), and ("alerts", "#0", "above") in the first [[alerts]]
+ITEM = "#"
 
 _WORD = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED = rf"{_WORD}(?:\s*\.\s*{_WORD})*"
-_HEADER = re.compile(rf"^\s*\[{{1,2}}\s*({_DOTTED})\s*\]{{1,2}}\s*(?:#.*)?$")
+_HEADER = re.compile(rf"^\s*(\[{{1,2}})\s*({_DOTTED})\s*\]{{1,2}}\s*(?:#.*)?$")
 _ASSIGNMENT = re.compile(rf"^\s*({_DOTTED})\s*=")
 # In this order, so that a quote in a comment, or a # in a string, opens nothing.
 _TOKEN = re.compile(
@@ -33,6 +35,11 @@ class Places:
             if part in self.lines:
                 return f"{self.path}:{self.lines[part]}"
         return str(self.path)
+
+    @staticmethod
+    def key(name: str, number: int) -> Key:
+        """The key of one table of an array, [[name]], counted from 0."""
+        return (name, f"{ITEM}{number}")
 
 
 def find_places(path: Path, text: str, variables: Mapping[Key, str]) -> Places:
@@ -60,9 +67,12 @@ def find_places(path: Path, text: str, variables: Mapping[Key, str]) -> Places:
 
 def _keys(text: str) -> Iterator[tuple[Key, int]]:
     section: Key = ()
+    arrays: Counter[Key] = Counter()
     for number, line in enumerate(_TOKEN.sub(_without_lines, text).split("\n"), start=1):
         if header := _HEADER.match(line):
-            section = _parts(header[1])
+            section = _parts(header[2])
+            if header[1] == "[[":
+                section, arrays[section] = (*section, f"{ITEM}{arrays[section]}"), arrays[section] + 1
             yield section, number
         elif assignment := _ASSIGNMENT.match(line):
             yield (*section, *_parts(assignment[1])), number
