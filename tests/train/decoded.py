@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.contract.columns import Task
+from siklus.stats.agreement import Parity
 from siklus.train.export import to_onnx
-from siklus.train.parity import Parity, certify
+from siklus.train.parity import certify
 
 WIDTH = 6
 NUMBERS, WORDS, FLAG = [0, 1, 2], [3, 4], [5]

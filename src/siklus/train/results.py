@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from siklus.data.snapshot import open_snapshot
 from siklus.data.split import By, Parts
 from siklus.project.paths import Paths
+from siklus.stats.agreement import Parity
 from siklus.table import Table
 from siklus.train.evaluate import Evaluation
 from siklus.train.gates import GateResult
 from siklus.train.own import import_own_from
-from siklus.train.parity import Parity
 
 RESULT_FILE = "result.json"
 PARTS_FILE = "parts.npz"

@@ -9,10 +9,10 @@ from siklus.bundle.session import Session
 from siklus.contract.columns import Contract
 from siklus.contract.decode import Rows
 from siklus.errors import BundleError, ExportError
+from siklus.stats.agreement import Parity, agreement
 from siklus.train.imported.asking import Floats
 from siklus.train.imported.forms import Imported
 from siklus.train.imported.sealable import Sealable, unsealed
-from siklus.train.parity import Parity, agreement
 
 BATCH_ROWS = 4096  # at once through a session, so that a million rows need no memory of their own
 
