@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from siklus.project.file import SECTIONS
+from siklus.project.notify import KINDS
 from siklus.project.sections import Gates, Split
 from tests.architecture.source import ROOT
 
@@ -18,10 +19,10 @@ ELSEWHERE = {("gates", "bounds"), ("data", "split")}
 BY_CONTEXT = {"", "by task"}
 
 
-def rows(section: str) -> Iterator[tuple[str, str]]:
-    """Key and default of each line of the section's table."""
-    _, _, text = PAGE.read_text().partition(f"\n## [{section}]\n")
-    for line in text.partition("\n## ")[0].splitlines():
+def rows(heading: str) -> Iterator[tuple[str, str]]:
+    """Key and default of each line of the table below the heading."""
+    _, _, text = PAGE.read_text().partition(f"\n{heading}\n")
+    for line in text.partition("\n##")[0].splitlines():
         if found := re.match(r"\| `(\w+)` \|\s*(.*?)\s*\|", line):
             yield found[1], found[2].strip("`")
 
@@ -46,9 +47,15 @@ def default(field: msgspec.structs.FieldInfo) -> str:
 def test_each_key_stands_on_the_page_with_its_default(section: str) -> None:
     fields = {field.encode_name: field for field in msgspec.structs.fields(PAGES[section])}
     wanted = {name: default(field) for name, field in fields.items() if (section, name) not in ELSEWHERE}
-    found = {name: "" if given in BY_CONTEXT else given for name, given in rows(section)}
+    found = {name: "" if given in BY_CONTEXT else given for name, given in rows(f"## [{section}]")}
     assert found == wanted
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_key_of_a_receiver_stands_on_the_page_with_its_default(kind: str) -> None:
+    wanted = {field.encode_name: default(field) for field in msgspec.structs.fields(KINDS[kind])}
+    assert dict(rows(f'### kind = "{kind}"')) == wanted
+
+
 def test_the_page_has_no_section_more() -> None:
-    assert set(re.findall(r"^## \[(.+)\]$", PAGE.read_text(), re.MULTILINE)) == set(PAGES)
+    assert set(re.findall(r"^## \[(.+)\]$", PAGE.read_text(), re.MULTILINE)) == {*PAGES, "notify.NAME"}
