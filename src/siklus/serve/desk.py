@@ -8,6 +8,7 @@ from functools import partial
 
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import ServeError, SiklusError
+from siklus.project.paths import Paths
 from siklus.project.sections import Serve
 from siklus.records.opening import OpenRecords, open_records
 from siklus.serve.access.auth import Guard
@@ -46,7 +47,8 @@ def open_desk(plan: Plan, worker: int = 0) -> Iterator[Desk]:
     Comes at once: the model loads in a thread of its own. Whatever is opened here is closed in reverse.
     """
     counters = Counters(plan.counters, worker=worker)
-    metrics, lifecycle, guard = Metrics(counters), Lifecycle(), Guard(plan)
+    run = None if plan.state is None else Paths.at(plan.state).run
+    metrics, lifecycle, guard = Metrics(counters, run=run), Lifecycle(), Guard(plan)
     guard.start()
     with (
         closing(counters),

@@ -4,6 +4,7 @@ import logging
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import anyio.to_thread
@@ -54,7 +55,8 @@ class FeedbackCall:
         body = await read_body(request, max_bytes=settings.max_body_bytes)
         bundle = self._desk.models.bundle
         reader = FeedbackReader(self._desk.records.ids, None if bundle is None else bundle.contract)
-        work = partial(_take, body, reader, outcomes, max_rows=settings.max_batch_rows)
+        sent = _Sent(body, reader, client=self._desk.guard.client(request.headers))
+        work = partial(_take, sent, outcomes, max_rows=settings.max_batch_rows)
         answer = await anyio.to_thread.run_sync(work, limiter=self._threads)
         self._desk.metrics.stored(count=answer.count, new=answer.new)
         return Response(msgspec.json.encode(answer), media_type=JSON)
@@ -139,10 +141,19 @@ class FeedbackReader:
             )
 
 
-def _take(body: bytes, reader: FeedbackReader, outcomes: Outcomes, *, max_rows: int) -> FeedbackAnswer:
-    given = reader.read(_items(body, max_rows=max_rows))
+@dataclass(frozen=True)
+class _Sent:
+    """A request's body, what reads it, and the name of the key that it came with."""
+
+    body: bytes
+    reader: FeedbackReader
+    client: str | None
+
+
+def _take(sent: _Sent, outcomes: Outcomes, *, max_rows: int) -> FeedbackAnswer:
+    given = sent.reader.read(_items(sent.body, max_rows=max_rows))
     try:
-        new = outcomes.put(given, now_us=time.time_ns() // 1000)
+        new = outcomes.put(given, now_us=time.time_ns() // 1000, client=sent.client)
     except ConflictError as exc:
         raise _conflicting(given, exc.places) from exc
     except RecordsError as exc:

@@ -32,7 +32,7 @@ class KeyRing:
 
     def __init__(self, keys: Sequence[ApiKey] | None, board: RateBoard) -> None:
         self.asks = keys is not None
-        self._entries = [(bytes.fromhex(key.sha256), _rate(key, board)) for key in keys or ()]
+        self._entries = [(bytes.fromhex(key.sha256), key.name, _rate(key, board)) for key in keys or ()]
 
     def admit(self, authorization: Sequence[str], api_key: Sequence[str]) -> Rate | None:
         """Whoever sends these headers: the rate that holds for it, None where none does.
@@ -41,17 +41,26 @@ class KeyRing:
         """
         if not self.asks:
             return None
-        secret = secret_of(authorization, api_key)
-        digest = digest_of(secret or "")
-        # All are looked at, each in constant time: how long it takes tells nothing of any key.
-        found = [rate for known, rate in self._entries if compare_digest(known, digest)]
-        if secret is None or not found:
+        found = self._found(authorization, api_key)
+        if found is None:
             raise RequestError(
                 "RQ040",
                 "a valid API key is needed",
                 expected="one header, `Authorization: Bearer KEY`",
             )
-        return found[0]
+        return found[1]
+
+    def client(self, authorization: Sequence[str], api_key: Sequence[str]) -> str | None:
+        """The name of the key that these headers bring; None where no keys are asked for."""
+        found = self._found(authorization, api_key)
+        return None if found is None else found[0]
+
+    def _found(self, authorization: Sequence[str], api_key: Sequence[str]) -> tuple[str, Rate | None] | None:
+        secret = secret_of(authorization, api_key)
+        digest = digest_of(secret or "")
+        # All are looked at, each in constant time: how long it takes tells nothing of any key.
+        found = [(name, rate) for known, name, rate in self._entries if compare_digest(known, digest)]
+        return None if secret is None or not found else found[0]
 
 
 class Guard:
@@ -85,6 +94,10 @@ class Guard:
         rate = self.ring.admit(headers.getlist(AUTHORIZATION), headers.getlist(API_KEY))
         if rate is not None and not rate.take():
             raise rate.exceeded()
+
+    def client(self, headers: Headers) -> str | None:
+        """Who sends a request that was let in: its key's name, None where no keys are asked for."""
+        return self.ring.client(headers.getlist(AUTHORIZATION), headers.getlist(API_KEY))
 
     def _follow(self) -> None:
         while not self._stopped.wait(POLL_SECONDS):

@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.utils import floatToGoString
 
+from siklus.ledgers.board import Board
 from siklus.ledgers.layouts import NO_VERSION, ServerLayout
 from siklus.ledgers.ledger import Sheet
 from siklus.ledgers.processes import start_ticks, usage
@@ -51,12 +52,20 @@ GPUS: tuple[tuple[str, str, Callable[[Gpu], float | None]], ...] = (
 class Exposition:
     """What `prometheus_client` encodes: `collect` gives every family once.
 
-    ``lineup`` is that of the worker that is asked, None while it has none. ``now``: Unix time.
+    ``lineup`` is that of the worker that is asked, None while it has none. ``board``: what a monitor has
+    found. ``now``: Unix time.
     """
 
     def __init__(
-        self, sheets: Sequence[Sheet], *, lineup: Lineup | None, gpus: Sequence[Gpu], now: float
+        self,
+        sheets: Sequence[Sheet],
+        *,
+        lineup: Lineup | None,
+        gpus: Sequence[Gpu],
+        board: Board | None,
+        now: float,
     ) -> None:
+        self._board = board
         self._lineup, self._gpus, self._now = lineup, gpus, now
         totals = add_up(sheets)
         self._versions, self._servers = totals.versions, totals.servers
@@ -70,6 +79,8 @@ class Exposition:
         yield from self._totals()
         yield from self._processes()
         yield from _gpu_families(self._gpus)
+        if self._board is not None:
+            yield from _board_families(self._board)
 
     def _predictions(self) -> Metric:
         family = CounterMetricFamily(
@@ -235,6 +246,14 @@ def _gpu_families(gpus: Sequence[Gpu]) -> Iterator[Metric]:
             for index, value in told.items():
                 family.add_metric([index], value)
             yield family
+
+
+def _board_families(board: Board) -> Iterator[Metric]:
+    for gauge in board.gauges:
+        family = GaugeMetricFamily(gauge.name, gauge.meaning)
+        for labels, value in gauge.samples:
+            family.add_sample(gauge.name, labels, value)
+        yield family
 
 
 def _family(name: str, meaning: str, *, labels: Sequence[str]) -> CounterMetricFamily | GaugeMetricFamily:

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 
 from prometheus_client.exposition import choose_encoder
 
 from siklus.bundle.read import Bundle
 from siklus.errors import SiklusError
+from siklus.ledgers.board import read_board
 from siklus.ledgers.layouts import LIMITS
 from siklus.serve.counting.counters import Counters
 from siklus.serve.counting.exposition import Exposition
@@ -45,8 +47,9 @@ def picked(bundle: Bundle) -> None:
 class Metrics:
     """The counters of one worker, by what happens in it. All but ``page`` belong to its event loop."""
 
-    def __init__(self, counters: Counters) -> None:
-        self.counters = counters
+    def __init__(self, counters: Counters, *, run: Path | None = None) -> None:
+        """``run``: the state's directory of that name, where a monitor leaves its board; None without one."""
+        self.counters, self._run = counters, run
         self._gpus = Gpus()
         self._in_flight = 0
         counters.gauge("in_flight", lambda: self._in_flight)
@@ -119,7 +122,9 @@ class Metrics:
         self.counters.flush()
         encode, kind = choose_encoder(accept)
         sheets, gpus = self.counters.sheets(), self._gpus.read()
-        found = Exposition(sheets, lineup=lineup, gpus=gpus, now=time.time())
+        now = time.time()
+        board = None if self._run is None else read_board(self._run, now=now)
+        found = Exposition(sheets, lineup=lineup, gpus=gpus, board=board, now=now)
         return encode(found), kind
 
     def _count_failed(self, endpoint: str, outcome: str, bundle: Bundle | None) -> None:
