@@ -11,13 +11,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
 
-import msgspec
-
 from siklus.errors import RegistryError, SiklusError
+from siklus.events import tell
 from siklus.project.file import OpenProject, open_project
 from siklus.registry.control import control_uri, open_control
 from siklus.registry.published import PUBLISHED, found_policy
@@ -91,17 +89,11 @@ def main(arguments: Sequence[str]) -> int:
         signal.signal(number, lambda _number, _frame: stopped.set())
 
     try:
-        follow(open_project(given.project, environment=os.environ), tell=_tell, waited=stopped.wait)
+        follow(open_project(given.project, environment=os.environ), tell=tell, waited=stopped.wait)
     except SiklusError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
-
-
-def _tell(event: str, *, level: str = "info", **fields: object) -> None:
-    line = {"time": datetime.now(UTC), "level": level, "event": event, "pid": os.getpid(), **fields}
-    sys.stderr.write(msgspec.json.encode(line).decode() + "\n")
-    sys.stderr.flush()
 
 
 if __name__ == "__main__":
