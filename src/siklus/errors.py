@@ -14,6 +14,7 @@
     ├── RequestError       RQ      an HTTP request that is no prediction request       400
     ├── ServeError         SV      the server cannot start or has no model             503
     ├── MonitorError       MO      traffic cannot be judged with what was given        500
+    ├── AlertError         AL      an alert rule is wrong, or nobody can be told       500
     ├── DeployError        DP      files for another tool cannot be made or written    500
     ├── FileError          FS      the disk is full, or a file cannot be written       500
     └── MissingExtra       XT      an optional package is not installed                500
@@ -134,6 +135,10 @@ class ServeError(SiklusError):
 
 class MonitorError(SiklusError):
     prefix = "MO"
+
+
+class AlertError(SiklusError):
+    prefix = "AL"
 
 
 class DeployError(SiklusError):

@@ -63,6 +63,11 @@ class PlacedAlert(Alert, frozen=True, kw_only=True):
         return self.name or self.signal
 
     @property
+    def threshold(self) -> float:
+        """The bound, of whichever side."""
+        return self.above if self.above is not None else self.below or 0.0
+
+    @property
     def held_seconds(self) -> int:
         return 0 if self.held.rstrip("".join(UNITS)) == "0" else seconds_of(self.held)
 

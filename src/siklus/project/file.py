@@ -12,9 +12,12 @@ from typing import Any
 import msgspec
 
 from siklus.errors import ProjectError
+from siklus.project.alerts import TABLE as ALERTS
+from siklus.project.alerts import read_alerts
 from siklus.project.overrides import override
 from siklus.project.paths import Paths
 from siklus.project.places import Places, find_places
+from siklus.project.receivers import read_receivers
 from siklus.project.sections import (
     Data,
     Gates,
@@ -41,7 +44,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "monitor": Monitor,
     "state": State,
 }
-KNOWN = (*SECTIONS, "gates")
+KNOWN = (*SECTIONS, "gates", "notify", ALERTS)
 GATE_SETTINGS = ("parity", "champion", "slices")
 BOUND = 'a bound such as "<= 12"'
 SLICES = 'a column and bounds: { column = "origin", mae = "<= 15" }'
@@ -96,7 +99,13 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
         name: read_table(raw[name], kind, (name,), places) for name, kind in SECTIONS.items() if name in raw
     }
     refuse_unclear_source(sections["data"], where=places.at(("data",)))
-    return Project(**sections, gates=_gates(raw.get("gates", {}), places))
+    receivers = read_receivers(raw.get("notify", {}), places)
+    return Project(
+        **sections,
+        gates=_gates(raw.get("gates", {}), places),
+        notify=receivers,
+        alerts=read_alerts(raw.get(ALERTS, []), places, receivers=receivers),
+    )
 
 
 def _text(path: Path) -> str:

@@ -3,30 +3,26 @@
 Docs and the file that `siklus init` writes are held against these fields by a test.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
 
 from siklus.errors import ProjectError
+from siklus.project.alerts import PlacedAlert
 from siklus.project.durations import Duration
+from siklus.project.names import SafeName
+from siklus.project.notify import Receiver
 
 Share: TypeAlias = Annotated[float, Meta(gt=0, lt=1)]
 Positive: TypeAlias = Annotated[int, Meta(gt=0)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
-# A name is used in paths, in URLs and as a metric label, so it is held to what is safe in all three.
-ProjectName: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
-        extra_json_schema={"description": "at most 63 lower-case letters, digits, - and _"},
-    ),
-]
 
 
 class ProjectSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[project]: its name and what kind of question it answers."""
 
-    name: ProjectName
+    name: SafeName
     task: Literal["classification", "regression"]
 
 
@@ -186,6 +182,8 @@ class Project(Struct, frozen=True, kw_only=True):
     records: Records = field(default_factory=Records)
     monitor: Monitor = field(default_factory=Monitor)
     state: State = field(default_factory=State)
+    alerts: tuple[PlacedAlert, ...] = ()
+    notify: Mapping[str, Receiver] = {}
 
 
 def refuse_unclear_source(data: Data, *, where: str) -> None:

@@ -1,0 +1,73 @@
+"""What somebody must hear: an alert that began, goes on, or is over; and the notification that carries it."""
+
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from msgspec import Struct
+
+from siklus.monitor.rules import Comparison
+from siklus.project.alerts import Severity
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One alert at one look. ``rule``: its name; ``label``: the feature where the signal has one, else "".
+
+    ``value``: now; None when the signal has none any more, which resolves an alert. ``since``: when the
+    rule became true. ``changed``: the alert fires or is resolved since this very look; otherwise it is told
+    again (``repeated``), or for the first time after a silence. ``receivers``: who is to hear of it;
+    nobody while it is ``silenced``.
+    """
+
+    rule: str
+    signal: str
+    state: Literal["firing", "resolved"]
+    comparison: Comparison
+    threshold: float
+    value: float | None
+    label: str = ""
+    since: datetime
+    severity: Severity
+    advice: str
+    changed: bool = True
+    repeated: bool = False
+    silenced: bool = False
+    receivers: tuple[str, ...] = ()
+
+
+class Series(Struct, frozen=True, kw_only=True, tag="series"):
+    """A signal over time, the oldest first. ``unit`` is that of `SIGNALS`; ``threshold``: a line to draw."""
+
+    title: str
+    unit: str
+    times: tuple[datetime, ...]
+    values: tuple[float, ...]
+    threshold: float | None = None
+
+
+class Bars(Struct, frozen=True, kw_only=True, tag="bars"):
+    """Named values, the largest first, such as the drift of columns. As `Series` otherwise."""
+
+    title: str
+    unit: str
+    names: tuple[str, ...]
+    values: tuple[float, ...]
+    threshold: float | None = None
+
+
+Evidence: TypeAlias = Series | Bars
+
+
+class Notification(Struct, frozen=True, kw_only=True):
+    """All events of one look for one receiver. Stored as JSON until it is delivered.
+
+    ``id`` is given by the outbox and stays the same at every attempt, so that a receiver can tell a second
+    delivery from a second alert; 0 for one that was never there. ``test``: nothing has happened.
+    """
+
+    id: int = 0
+    project: str
+    receiver: str
+    time: datetime
+    events: tuple[Event, ...]
+    evidence: tuple[Evidence, ...] = ()
+    test: bool = False

@@ -1,0 +1,197 @@
+"""Alert rules: when a signal's value is somebody's business. One definition for every evaluator.
+
+Siklus asks them once a look (`evaluate`), Prometheus at its own interval (`siklus deploy prometheus`); they
+mean the same in both. A rule is true of a value; held for its seconds it fires; once it is not true, or the
+signal has no value, it resolves.
+"""
+
+import difflib
+from typing import Literal, TypeAlias
+
+from msgspec import Struct, structs
+
+from siklus.errors import AlertError
+from siklus.monitor.signals import SIGNALS, Signal
+from siklus.project.alerts import PlacedAlert, Severity
+from siklus.project.sections import Project
+
+DAY = 86_400
+LOG = "log"  # the receiver where [notify] declares none
+
+Comparison: TypeAlias = Literal[">", "<"]
+
+_BY_FEATURE = tuple(name for name, kind in SIGNALS.items() if kind.by == "feature")
+
+
+class Rule(Struct, frozen=True, kw_only=True):
+    """One rule, checked against the catalogue of signals.
+
+    ``comparison`` and ``threshold`` are Prometheus' `signal > threshold`. ``held``: seconds for which it
+    must be true at every look before it fires; 0 fires at once. ``repeat``: seconds after which a rule that
+    still fires is told again; None: never. ``receivers``: names of [notify.*]; nobody is told without any.
+    ``feature``: the only label that counts, of a signal by feature.
+    """
+
+    name: str
+    signal: str
+    comparison: Comparison
+    threshold: float
+    held: int = 0
+    repeat: int | None = 4 * 3600
+    receivers: tuple[str, ...] = ()
+    severity: Severity = "warning"
+    advice: str = ""
+    feature: str | None = None
+
+    def concerns(self, signal: Signal) -> bool:
+        return signal.name == self.signal and self.feature in (None, signal.label)
+
+    def true_of(self, value: float) -> bool:
+        """
+        >>> Rule(name="slow", signal="latency_p99", comparison=">", threshold=1.0).true_of(1.0)
+        False
+        """
+        return value > self.threshold if self.comparison == ">" else value < self.threshold
+
+
+# Yes is 1 and no is 0, so that "above 0.5" is yes, whatever a sum or an average made of it on its way.
+YES = 0.5
+
+DEFAULTS: tuple[Rule, ...] = (
+    Rule(
+        name="predictions_since_training",
+        signal="predictions_since_training",
+        comparison=">",
+        threshold=4000,
+        held=60,
+        repeat=7 * DAY,
+        severity="info",
+        advice="Consider retraining: the model has answered 4000 predictions since it was trained.",
+    ),
+    Rule(
+        name="drift_alarm",
+        signal="drift_alarm",
+        comparison=">",
+        threshold=YES,
+        repeat=DAY,
+        advice="`siklus drift` says which columns have moved, and how far. Look at the data first: train "
+        "again if the world has changed, mend the source if it is broken.",
+    ),
+    Rule(
+        name="quality_alarm",
+        signal="quality_alarm",
+        comparison=">",
+        threshold=YES,
+        repeat=DAY,
+        severity="critical",
+        advice="`siklus quality` says how far the answers are below their floor, and in which slices. "
+        "Train again on recent rows, or give the traffic back to the version before.",
+    ),
+    Rule(
+        name="error_rate",
+        signal="error_rate",
+        comparison=">",
+        threshold=0.05,
+        held=300,
+        severity="critical",
+        advice="The server fails requests that were right: its log says why. If a new version is to blame, "
+        "give the traffic back to the one before: `siklus traffic set --champion VERSION`.",
+    ),
+    Rule(
+        name="refused_rate",
+        signal="refused_rate",
+        comparison=">",
+        threshold=0.2,
+        held=600,
+        advice="Somebody sends rows that break the contract: their answers (422) name row and column. "
+        "Ask who changed what is sent, before the contract is changed.",
+    ),
+    Rule(
+        name="latency_p99",
+        signal="latency_p99",
+        comparison=">",
+        threshold=1.0,
+        held=300,
+        advice="One request of a hundred waits for more than a second. More `[serve] workers`, smaller "
+        "batches of the callers, or a simpler model make it quicker.",
+    ),
+    Rule(
+        name="missing_jump",
+        signal="missing_jump",
+        comparison=">",
+        threshold=YES,
+        repeat=DAY,
+        advice="More cells of the column are empty than in training: most often its source is broken. "
+        "Mend that; do not train on it.",
+    ),
+    Rule(
+        name="unseen_share",
+        signal="unseen_share",
+        comparison=">",
+        threshold=0.05,
+        held=300,
+        repeat=DAY,
+        advice="The column brings words that training did not know, and the model learnt nothing of them. "
+        "If they are here to stay, train again with a contract that has them; if they are mistakes, mend "
+        "the source.",
+    ),
+    Rule(
+        name="log_dropped",
+        signal="log_dropped",
+        comparison=">",
+        threshold=0,
+        advice="The disk does not take the prediction log: free some room, or lower `[records] keep_bytes`. "
+        "What was answered meanwhile cannot be judged later.",
+    ),
+    Rule(
+        name="model_age",
+        signal="model_age",
+        comparison=">",
+        threshold=90,
+        repeat=30 * DAY,
+        severity="info",
+        advice="The model was trained three months ago. `siklus train` on recent rows says whether a newer "
+        "one would be better.",
+    ),
+)
+
+
+def project_rules(project: Project) -> tuple[Rule, ...]:
+    """The project's own rules and the defaults that they do not replace, by name.
+
+    AlertError AL001 for a signal that does not exist, AL002 for a `feature` where the signal has none.
+    """
+    everybody = tuple(sorted(project.notify)) or (LOG,)
+    own = [_own(alert, everybody) for alert in project.alerts]
+    taken = {rule.name for rule in own}
+    defaults = DEFAULTS if project.monitor.default_alerts else ()
+    return (*own, *(_told(rule, everybody) for rule in defaults if rule.name not in taken))
+
+
+def _told(rule: Rule, everybody: tuple[str, ...]) -> Rule:
+    return structs.replace(rule, receivers=everybody)
+
+
+def _own(alert: PlacedAlert, everybody: tuple[str, ...]) -> Rule:
+    kind = SIGNALS.get(alert.signal)
+    if kind is None:
+        close = difflib.get_close_matches(alert.signal, SIGNALS, n=1)
+        told = f"{alert.place}: [[alerts]] signal = {alert.signal!r}: there is no such signal"
+        raise AlertError(
+            "AL001", told, expected=f"{close[0]!r}?" if close else f"one of {', '.join(SIGNALS)}"
+        )
+    if alert.feature is not None and kind.by != "feature":
+        told = f"{alert.place}: [[alerts]] feature = {alert.feature!r}: {alert.signal} has one value for all"
+        raise AlertError("AL002", told, expected=f"no feature, or one of {', '.join(_BY_FEATURE)}")
+    return Rule(
+        name=alert.title,
+        signal=alert.signal,
+        comparison=">" if alert.above is not None else "<",
+        threshold=alert.threshold,
+        held=alert.held_seconds,
+        repeat=alert.repeat_seconds,
+        receivers=everybody if alert.notify is None else alert.notify,
+        severity=alert.severity,
+        advice=alert.advice,
+        feature=alert.feature,
+    )
