@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
+from siklus.project.alerts import Alert
 from siklus.project.file import SECTIONS
 from siklus.project.notify import KINDS
 from siklus.project.sections import Gates, Split
 from tests.architecture.source import ROOT
 
 PAGE = ROOT / "docs" / "project-file.md"
-PAGES = {**SECTIONS, "data.split": Split, "gates": Gates}
+PAGES = {**SECTIONS, "data.split": Split, "gates": Gates, "[alerts]": Alert}
 # Named in a section's text: [gates] takes any metric as a key, and [data.split] has a section of its own.
 ELSEWHERE = {("gates", "bounds"), ("data", "split")}
 # What happens without the key, where that is no value that could be written.
