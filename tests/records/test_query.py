@@ -46,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
             compact(layout, Records(), now=NOON_US / 1e6)
     outcomes = Outcomes(layout.outcomes, settings=Records())
     some = [Outcome(f"prediction-{i}", i % 4 == 0, NOON_US + 1_000_000 + i) for i in range(1, 11)]
-    outcomes.put(some, now_us=NOON_US + 5_000_000)
+    outcomes.put(some, now_us=NOON_US + 5_000_000, client="shop")
     outcomes.close()
     return folder
 
@@ -65,6 +65,22 @@ def test_features_are_asked_by_name(layout: Layout) -> None:
     sql = "SELECT sum((features ->> 'distance')::DOUBLE) FROM predictions WHERE features ->> 'origin' = 'LGA'"
     odd = [i for i in range(60) if i % 5 and i % 2]
     assert query(layout, sql).rows == [(sum(odd) / 2,)]
+
+
+def test_outcomes_name_who_sent_them(layout: Layout) -> None:
+    told = len([i for i in range(1, 11) if i % 5])
+    sql = "SELECT client, count(outcome) FROM joined GROUP BY client ORDER BY client"
+    assert query(layout, sql).rows == [("shop", told), (None, 0)]
+
+
+def test_outcomes_come_whatever_characters_they_have(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    outcomes = Outcomes(layout.outcomes, settings=Records())
+    words = ["a\tb", "a\nb", 'a"b', "a'b", "", "ä", "a\\b", "😀", "x" * 3_000_000]
+    outcomes.put([Outcome(f"prediction-{i}", word) for i, word in enumerate(words)], now_us=NOON_US)
+    outcomes.close()
+    found = query(layout, "SELECT outcome FROM outcomes ORDER BY prediction_id").rows
+    assert found == [(word,) for word in words]
 
 
 def test_outcomes_are_joined_with_their_delay(layout: Layout) -> None:

@@ -13,6 +13,7 @@ import pytest
 import siklus
 from siklus.errors import ServeError
 from siklus.project.paths import Paths
+from siklus.records.outcomes import read_outcomes
 from siklus.serve.access.auth import is_loopback
 from siklus.serve.access.keys import add_key, revoke_key
 from tests.figures import Figure
@@ -200,6 +201,13 @@ def test_too_many_requests_are_told_when_to_come_again(guarded: Server, state: P
     assert (response.status_code, response.json()["error"]["code"]) == (429, "RQ041")
     assert 25 <= int(response.headers["retry-after"]) <= 30
     assert guarded.predict([8, 9])["prediction"] == 5.0  # another key
+
+
+def test_an_outcome_names_the_key_that_it_came_with(guarded: Server, state: Path) -> None:
+    name = guarded.predict([8, 9])["prediction_id"]
+    guarded.answered("/feedback", {"prediction_id": name, "outcome": 5.5})
+    clients = {found[0]: found[4] for found in read_outcomes(Paths.at(state).records / "outcomes.db")}
+    assert clients == {name: "first"}
 
 
 def test_without_a_file_this_machine_may_ask_and_without_a_key_left_nobody(bundles: Path) -> None:

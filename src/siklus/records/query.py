@@ -3,8 +3,9 @@
 predictions   prediction_id, time, version, arm, features (JSON), prediction, predicted_number, probability,
               latency_ms, log, sequence
 shadows       the same, of versions that only watch
-outcomes      prediction_id, outcome, outcome_number, observed, received
-joined        predictions with outcome, outcome_number, observed, received, delay_seconds (NULL without one)
+outcomes      prediction_id, outcome, outcome_number, observed, received, client (whose API key sent it)
+joined        predictions with outcome, outcome_number, observed, received, client, delay_seconds (NULL
+              without one)
 """
 
 import json
@@ -15,14 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
-import msgspec
 from duckdb import DuckDBPyConnection, StatementType
 
 from siklus.data.engine import Engine, open_engine, quoted
 from siklus.errors import RecordsError
 from siklus.records.layout import Layout, steady
-from siklus.records.outcomes import read_outcomes
-from siklus.records.parquet import holdings, parquet_rows, write_lines
+from siklus.records.outcomes import outcome_lines
+from siklus.records.parquet import SMALLEST_OBJECT, holdings, parquet_rows, write_lines
 
 # A class as its text, and the number that it is, if it is one.
 _PREDICTIONS = """
@@ -34,12 +34,12 @@ FROM siklus_records WHERE shadow = {shadow}
 _OUTCOMES = """
 CREATE VIEW outcomes AS
 SELECT prediction_id, outcome ->> '$' AS outcome, TRY_CAST(outcome ->> '$' AS DOUBLE) AS outcome_number,
-    make_timestamp(observed_us) AS observed, make_timestamp(received_us) AS received
+    make_timestamp(observed_us) AS observed, make_timestamp(received_us) AS received, client
 FROM siklus_outcomes
 """
 _JOINED = """
 CREATE VIEW joined AS
-SELECT predictions.*, outcome, outcome_number, observed, received,
+SELECT predictions.*, outcome, outcome_number, observed, received, client,
     epoch(coalesce(observed, received) - time) AS delay_seconds
 FROM predictions LEFT JOIN outcomes USING (prediction_id)
 """
@@ -130,15 +130,17 @@ def _make_views(engine: Engine, layout: Layout) -> None:
 
 
 def _make_outcomes(engine: Engine, layout: Layout) -> None:
-    path = engine.scratch / "outcomes.json"
+    path = engine.scratch / "outcomes.tsv"
     with path.open("wb") as file:
-        for prediction_id, outcome, observed_us, received_us in read_outcomes(layout.outcomes):
-            line = (prediction_id, msgspec.Raw(outcome.encode()), observed_us, received_us)
-            file.write(msgspec.json.encode(dict(zip(_OUTCOME_KINDS, line, strict=True))) + b"\n")
+        longest = 0
+        for line in outcome_lines(layout.outcomes):
+            longest = max(longest, len(line))
+            file.write(line)
     kinds = ", ".join(f"{name}: {quoted(kind)}" for name, kind in _OUTCOME_KINDS.items())
     engine.connection.execute(
-        f"CREATE TABLE siklus_outcomes AS FROM read_json({quoted(str(path))}, "
-        f"format = 'newline_delimited', columns = {{{kinds}}})"
+        f"CREATE TABLE siklus_outcomes AS FROM read_csv({quoted(str(path))}, auto_detect = false, "
+        f"header = false, delim = '\t', quote = '', escape = '', nullstr = '', "
+        f"max_line_size = {max(SMALLEST_OBJECT, 2 * longest)}, columns = {{{kinds}}})"
     )
     engine.connection.execute(_OUTCOMES)
     engine.connection.execute(_JOINED)
@@ -149,6 +151,7 @@ _OUTCOME_KINDS = {
     "outcome": "JSON",
     "observed_us": "BIGINT",
     "received_us": "BIGINT",
+    "client": "VARCHAR",
 }
 
 
