@@ -22,7 +22,7 @@ def test_shares_are_of_all_that_was_asked() -> None:
     assert signals["refused_rate"] == pytest.approx(4 / 100)
     assert signals["log_dropped"] == 7
     assert signals.keys() <= SIGNALS.keys()
-    assert asked(found, version="2").total == 3
+    assert asked(found).total == 100
 
 
 def test_nothing_is_said_of_latencies_and_shares_where_nothing_was_asked() -> None:

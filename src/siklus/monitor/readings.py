@@ -27,17 +27,15 @@ class Asked:
         return self.success + self.refused + self.error
 
 
-def asked(totals: Totals, *, version: str | None = None) -> Asked:
-    """Of one version; of all and of what failed before one was picked where none is named."""
+def asked(totals: Totals) -> Asked:
+    """Of all these versions, and of what failed before one was picked."""
     found = {"success": 0, "refused": 0, "error": 0}
     for each in totals.versions:
-        if version not in (None, each.layout.version):
-            continue
         places = iter(each.counts.tolist())
         for endpoint in each.layout.endpoints:
             for outcome in each.layout.outcomes:
                 found[outcome] += next(places) * (endpoint != SHADOW)
-    for server in totals.servers if version is None else ():
+    for server in totals.servers:
         counts = server.rows.sum(axis=0)
         for (what, *labels), place in server.layout.places.items():
             if what == "failed" and labels[0] != SHADOW:

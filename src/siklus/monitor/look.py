@@ -1,0 +1,114 @@
+"""One look: counts in, signals out. What the watch does every minute, as functions of values."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from siklus.ledgers.profiles import window_profile
+from siklus.ledgers.totals import Totals, VersionTotals
+from siklus.monitor.drift import drift, drift_watch
+from siklus.monitor.drift_report import DriftEvidence, DriftReport
+from siklus.monitor.looks import Looks
+from siklus.monitor.readings import asked, traffic_signals, unseen_shares
+from siklus.monitor.signals import RATE_WINDOW, Signal
+from siklus.monitor.subject import Subject
+from siklus.project.durations import seconds_of
+from siklus.project.sections import Monitor
+from siklus.stats.profile import Profile
+
+MOST_STEPS = 60  # over which the evidence of drift is gathered
+MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What a look has found. ``drift`` and ``evidence``: None while nothing is served or counted."""
+
+    time: datetime
+    version: str | None
+    signals: tuple[Signal, ...]
+    drift: DriftReport | None = None
+    evidence: DriftEvidence | None = None
+
+
+def traffic_seen(looks: Looks, *, now: datetime) -> Iterator[Signal]:
+    """Signals of requests, over the last minutes."""
+    seconds = seconds_of(RATE_WINDOW)
+    yield from traffic_signals(looks.between(now - timedelta(seconds=seconds), now), seconds=seconds)
+
+
+def subject_seen(looks: Looks, subject: Subject, *, now: datetime) -> Iterator[Signal]:
+    """How much the champion has answered, and how old it is."""
+    counted = _counted(looks.between(None, now), subject)
+    answered = 0 if counted is None else asked(Totals((counted,), ())).success
+    yield Signal(name="predictions_since_training", value=float(answered))
+    yield Signal(name="model_age", value=(now - subject.trained).total_seconds() / 86_400)
+
+
+def drift_seen(looks: Looks, subject: Subject, settings: Monitor, *, now: datetime) -> DriftReport | None:
+    """The last window against training; None where the version has not been counted."""
+    window = profile_between(
+        looks, subject, since=now - timedelta(seconds=seconds_of(settings.window)), until=now
+    )
+    return None if window is None else drift(subject.reference, window, settings=settings)
+
+
+def evidence_seen(
+    looks: Looks, subject: Subject, settings: Monitor, *, now: datetime
+) -> DriftEvidence | None:
+    """The last whole steps, by the test that may be looked at any time."""
+    ends = step_ends(now, seconds_of(settings.step))
+    profiles = [
+        profile
+        for step in looks.steps(ends)
+        if (counted := _counted(step, subject)) is not None and (profile := _profile(counted, subject)).rows
+    ]
+    return drift_watch(subject.reference, profiles, settings=settings) if profiles else None
+
+
+def step_ends(now: datetime, seconds: int) -> list[datetime]:
+    """The moments between which the last whole steps lie: multiples of a step, so that all looks agree."""
+    last = int(now.timestamp()) // seconds * seconds
+    return [datetime.fromtimestamp(last - i * seconds, UTC) for i in range(MOST_STEPS, -1, -1)]
+
+
+def profile_between(looks: Looks, subject: Subject, *, since: datetime, until: datetime) -> Profile | None:
+    """What the version's rows were like; None where it was not counted."""
+    counted = _counted(looks.between(since, until), subject)
+    return None if counted is None else _profile(counted, subject)
+
+
+def drift_signals(
+    report: DriftReport, evidence: DriftEvidence | None, *, settings: Monitor
+) -> Iterator[Signal]:
+    """Of one look. The jumps' p-values bear all looks of a month and all columns (Bonferroni)."""
+    if evidence is not None:
+        yield Signal(name="drift_alarm", value=float(evidence.alarm))
+    if not report.enough:
+        return
+    looks = MONTH_SECONDS / seconds_of(settings.look)
+    strict = settings.false_alarm_rate / (looks * max(1, len(report.columns)))
+    for column in report.columns:
+        if column.psi is not None:
+            yield Signal(name="drift_score", value=column.psi, label=column.name)
+        missing = column.jump("missing")
+        if missing is not None:
+            yield Signal(name="missing_jump", value=float(missing.p_beyond <= strict), label=column.name)
+
+
+def unseen_signals(looks: Looks, subject: Subject, settings: Monitor, *, now: datetime) -> Sequence[Signal]:
+    """Only where there are rows enough: one new word in three cells is no share."""
+    since = now - timedelta(seconds=seconds_of(settings.window))
+    counted = _counted(looks.between(since, now), subject)
+    if counted is None or _profile(counted, subject).rows < settings.min_rows:
+        return ()
+    return tuple(unseen_shares(counted))
+
+
+def _counted(totals: Totals, subject: Subject) -> VersionTotals | None:
+    """Another bundle may have had that number before; its bins are others."""
+    return next((each for each in totals.versions if each.layout == subject.layout), None)
+
+
+def _profile(counted: VersionTotals, subject: Subject) -> Profile:
+    return window_profile(counted, reference=subject.reference, contract=subject.contract)
