@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 from siklus.errors import ProjectError
 from siklus.project.sections import Gates, SliceGate
+from siklus.stats.bounds import parse_bound
 from siklus.stats.intervals import Estimate
 from siklus.stats.paired import Difference, compare
 from siklus.train.evaluate import Evaluation, Slice, evaluate
-from siklus.train.gates import GateResult, judge, parse_bound, refuse_wrong_gates
+from siklus.train.gates import GateResult, judge, refuse_wrong_gates
 
 
 def measured(mae: float | None, **slices: tuple[Slice, ...]) -> Evaluation:
@@ -42,7 +43,7 @@ def one(evaluation: Evaluation, gates: Gates, **evidence: object) -> GateResult:
     ],
 )
 def test_a_bound_compares_as_it_reads(text: str, value: float, holds: bool) -> None:
-    assert parse_bound("mae", text, task="regression").holds(value) is holds
+    assert parse_bound("mae", text, task="regression", where="[gates]").holds(value) is holds
 
 
 @pytest.mark.parametrize(
@@ -50,17 +51,17 @@ def test_a_bound_compares_as_it_reads(text: str, value: float, holds: bool) -> N
 )
 def test_a_bound_that_cannot_be_read_is_refused_with_the_gate_named(text: str) -> None:
     with pytest.raises(ProjectError, match=r'PJ012 \[gates\] mae = .*such as "<= 12"'):
-        parse_bound("mae", text, task="regression")
+        parse_bound("mae", text, task="regression", where="[gates]")
 
 
 def test_an_unknown_metric_is_refused_with_the_nearest() -> None:
     with pytest.raises(ProjectError, match=r"PJ010 \[gates\].*'rsme'.*'rmse'"):
-        parse_bound("rsme", "<= 12", task="regression")
+        parse_bound("rsme", "<= 12", task="regression", where="[gates]")
 
 
 @given(st.sampled_from(["<=", ">=", "<", ">"]), st.floats(allow_nan=False, allow_infinity=False))
 def test_every_finite_limit_can_be_written(comparison: str, limit: float) -> None:
-    found = parse_bound("mae", f"{comparison} {limit!r}", task="regression")
+    found = parse_bound("mae", f"{comparison} {limit!r}", task="regression", where="[gates]")
     assert (found.comparison, found.limit) == (comparison, limit)
     assert found.holds(limit) is (comparison in ("<=", ">="))
 

@@ -1,46 +1,23 @@
 """Gates: what must hold before a model may be registered. They only judge: whoever asks acts on it."""
 
-import operator
-import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
 
 import msgspec
 
 from siklus.errors import ProjectError
 from siklus.project.sections import Gates, SliceGate
+from siklus.stats.bounds import Bound, parse_bound
 from siklus.stats.intervals import Estimate
 from siklus.stats.paired import Difference
 from siklus.stats.scores import Task, metric_named
 from siklus.train.evaluate import FEWEST_SLICE_ROWS, Evaluation, Slice
 
-COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
-    "<=": operator.le,
-    ">=": operator.ge,
-    "<": operator.lt,
-    ">": operator.gt,
-}
-BOUND = re.compile(r"\s*(<=|>=|<|>)\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*")
+GATES = "[gates]"
 
 # Below it a comparison lets too much through: of the promotions by a paired test at 5 %, 44 % are harmful
 # at 500 labels, 14 % at 4,000 and 1 % at 20,000 (simulated).
 ENOUGH_LABELS = 4_000
 NAMED_SLICES = 5  # in one sentence
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bound:
-    """`<= 12`: a comparison and a limit."""
-
-    comparison: str
-    limit: float
-
-    def holds(self, value: float) -> bool:
-        return COMPARISONS[self.comparison](value, self.limit)
-
-    def worst(self, values: Sequence[float]) -> float:
-        """The value that is nearest to breaking the bound, or farthest beyond it."""
-        return max(values) if self.comparison in ("<=", "<") else min(values)
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,26 +43,13 @@ def judge(
     return tuple(_results(evaluation, gates, parity, champion))
 
 
-def parse_bound(name: str, text: str, *, task: Task) -> Bound:
-    """The bound of metric ``name``. ProjectError: PJ010 for a metric that the task does not have, PJ012."""
-    metric_named(name, task=task, where="[gates]")
-    found = BOUND.fullmatch(text)
-    if found is None:
-        raise ProjectError(
-            "PJ012",
-            f"[gates] {name} = {text!r}",
-            expected='one of <=, >=, < and > with a number, such as "<= 12"',
-        )
-    return Bound(comparison=found[1], limit=float(found[2]))
-
-
 def refuse_wrong_gates(gates: Gates, *, task: Task, columns: Collection[str]) -> None:
     """PJ010, PJ012 or PJ013 for a gate that could never be judged; slices may name ``columns``."""
     for bounds in (gates.bounds, *(item.bounds for item in gates.slices)):
         for name, text in bounds.items():
-            parse_bound(name, text, task=task)
+            parse_bound(name, text, task=task, where=GATES)
     if gates.champion is not None:
-        metric_named(gates.champion, task=task, where="[gates] champion")
+        metric_named(gates.champion, task=task, where=f"{GATES} champion")
     for item in gates.slices:
         if item.column not in columns:
             raise ProjectError(
@@ -97,7 +61,7 @@ def _results(
     evaluation: Evaluation, gates: Gates, parity: bool | None, champion: Difference | None
 ) -> Iterator[GateResult]:
     for name, text in gates.bounds.items():
-        bound = parse_bound(name, text, task=evaluation.task)
+        bound = parse_bound(name, text, task=evaluation.task, where=GATES)
         yield _of_metric(name, text, bound, evaluation)
     if gates.parity:
         yield _of_parity(parity)
@@ -154,7 +118,7 @@ def _of_champion(metric: str, difference: Difference | None) -> GateResult:
 def _of_slices(item: SliceGate, evaluation: Evaluation) -> Iterator[GateResult]:
     slices = evaluation.slices.get(item.column, ())
     for metric, text in item.bounds.items():
-        bound = parse_bound(metric, text, task=evaluation.task)
+        bound = parse_bound(metric, text, task=evaluation.task, where=GATES)
         found = [(part, _value(part, metric)) for part in slices]
         judged = [(part, value) for part, value in found if value is not None]
         not_judged = [part for part, value in found if value is None]
