@@ -33,6 +33,10 @@ class ServerTotals:
     layout: ServerLayout
     rows: NDArray[np.uint64]
 
+    def total(self, *place: str) -> int:
+        """One count, over all processes; ``place`` as in `ServerLayout.places`."""
+        return int(self.rows[:, self.layout.places[place]].sum())
+
 
 @dataclass(frozen=True)
 class Totals:

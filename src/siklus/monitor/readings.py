@@ -36,10 +36,9 @@ def asked(totals: Totals) -> Asked:
             for outcome in each.layout.outcomes:
                 found[outcome] += next(places) * (endpoint != SHADOW)
     for server in totals.servers:
-        counts = server.rows.sum(axis=0)
-        for (what, *labels), place in server.layout.places.items():
-            if what == "failed" and labels[0] != SHADOW:
-                found[labels[1]] += int(counts[place])
+        for place in server.layout.places:
+            if place[0] == "failed" and place[1] != SHADOW:
+                found[place[2]] += server.total(*place)
     return Asked(**found)
 
 
@@ -105,4 +104,4 @@ def _latencies(layout: VersionLayout, counts: NDArray[np.uint64]) -> Iterable[tu
 
 
 def _server_count(totals: Totals, what: str, label: str) -> int:
-    return sum(int(server.rows.sum(axis=0)[server.layout.places[what, label]]) for server in totals.servers)
+    return sum(server.total(what, label) for server in totals.servers)

@@ -1,13 +1,12 @@
 """Status: how the whole server is, as whoever runs it wants to know."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from siklus.ledgers.layouts import ServerLayout, read_layout
-from siklus.ledgers.ledger import Sheet
-from siklus.ledgers.processes import start_ticks, usage
+from siklus.ledgers.totals import ServerTotals, add_up
+from siklus.ledgers.workers import living
 from siklus.serve.answers import Health
 from siklus.serve.counting.shelf import SUPERVISOR_ROW
 from siklus.serve.desk import Desk
@@ -51,54 +50,32 @@ def status_of_server(desk: Desk) -> Status:
     """The answer to `GET /status`; takes a millisecond."""
     counters = desk.metrics.counters
     counters.flush()
-    sheets = counters.sheets()
+    servers = add_up(counters.sheets()).servers
     return Status(
         health=health_of(desk.models),
         draining=desk.lifecycle.draining,
         workers_wanted=desk.settings.workers,
-        workers=_workers(sheets),
+        workers=list(_workers(servers)),
         log=LogStatus(
             enabled=desk.records.log is not None,
-            written=_total(sheets, "log", "written"),
-            dropped=_total(sheets, "log", "dropped"),
+            written=sum(server.total("log", "written") for server in servers),
+            dropped=sum(server.total("log", "dropped") for server in servers),
         ),
         keys_asked_for=desk.guard.ring.asks,
     )
 
 
-def _workers(sheets: Sequence[Sheet]) -> list[WorkerStatus]:
-    found = []
-    for sheet in sheets:
-        layout = read_layout(sheet.text)
-        if not isinstance(layout, ServerLayout):
-            continue
-        for row, counts in enumerate(sheet.counts.tolist()):
-            alive = _worker(layout, counts) if row != SUPERVISOR_ROW else None
-            found += [] if alive is None else [alive]
-    return found
-
-
-def _worker(layout: ServerLayout, counts: Sequence[int]) -> WorkerStatus | None:
-    places = layout.places
-    pid = counts[places["pid",]]
-    used = usage(pid) if pid and start_ticks(pid) == counts[places["ticks",]] else None
-    if used is None:
-        return None
-    return WorkerStatus(
-        pid=pid,
-        started=datetime.fromtimestamp(used.started, tz=UTC),
-        starts=counts[places["starts",]],
-        resident_bytes=used.resident_bytes,
-        in_flight=counts[places["gauges", "in_flight"]],
-        waiting=counts[places["gauges", "waiting"]],
-    )
-
-
-def _total(sheets: Sequence[Sheet], *place: str) -> int:
-    """The sum over all workers of one count of the server's."""
-    layouts = [(read_layout(sheet.text), sheet) for sheet in sheets]
-    return sum(
-        int(sheet.counts[:, layout.places[place]].sum())
-        for layout, sheet in layouts
-        if isinstance(layout, ServerLayout)
-    )
+def _workers(servers: Sequence[ServerTotals]) -> Iterator[WorkerStatus]:
+    for server in servers:
+        places = server.layout.places
+        for process in living([server]):
+            counts = server.rows[process.row].tolist()
+            if process.row != SUPERVISOR_ROW:
+                yield WorkerStatus(
+                    pid=process.pid,
+                    started=datetime.fromtimestamp(process.usage.started, tz=UTC),
+                    starts=counts[places["starts",]],
+                    resident_bytes=process.usage.resident_bytes,
+                    in_flight=counts[places["gauges", "in_flight"]],
+                    waiting=counts[places["gauges", "waiting"]],
+                )

@@ -10,8 +10,8 @@ from prometheus_client.utils import floatToGoString
 from siklus.ledgers.board import Board
 from siklus.ledgers.layouts import NO_VERSION, ServerLayout
 from siklus.ledgers.ledger import Sheet
-from siklus.ledgers.processes import start_ticks, usage
 from siklus.ledgers.totals import add_up
+from siklus.ledgers.workers import process_of
 from siklus.serve.counting.gpus import Gpu
 from siklus.serve.counting.shelf import SUPERVISOR_ROW
 from siklus.serve.traffic.lineup import Arm, Lineup
@@ -197,10 +197,11 @@ def _process_values(layout: ServerLayout, counts: Sequence[int]) -> Iterator[tup
         yield "ml_worker_starts_total", float(starts)
     if not pid:
         return  # it ended in good order, or has never been
-    found = usage(pid) if start_ticks(pid) == counts[places["ticks",]] else None
-    yield "ml_worker_up", float(found is not None)
-    if found is None:
+    living = process_of(layout, counts)
+    yield "ml_worker_up", float(living is not None)
+    if living is None:
         return
+    found = living[-1]
     yield "process_start_time_seconds", found.started
     yield "process_cpu_seconds_total", found.cpu_seconds
     yield "process_resident_memory_bytes", float(found.resident_bytes)
