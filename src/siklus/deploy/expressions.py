@@ -1,0 +1,76 @@
+"""Every signal as PromQL, over all replicas of a server. `$job` stands for the job that scrapes them.
+
+What a server counts suffices for most; the rest is on the gauges that the watch publishes. Each replica shows
+those, and each speaks of all replicas, so the largest is taken and none added up.
+"""
+
+from collections.abc import Mapping
+from string import Template
+
+from siklus.deploy.distances import BIN_ROWS, PSI, ROWS
+from siklus.ledgers.bins import UNSEEN
+from siklus.ledgers.layouts import SHADOW
+from siklus.monitor.signals import RATE_WINDOW
+
+SIGNAL = "siklus:signal"  # the series that each of these is recorded as; its label `signal` has the name
+
+_CHAMPION = 'ml_traffic_share{job="$job",arm="champion"}'
+_ASKED = f'job="$job",endpoint!="{SHADOW}"'  # rows that a version only watched are nobody's requests
+
+
+def _asked_per_second(status: str = "") -> str:
+    of_status = f',status="{status}"' if status else ""
+    return f"sum(rate(ml_predictions_total{{{_ASKED}{of_status}}}[{RATE_WINDOW}]))"
+
+
+def _share(status: str) -> str:
+    # Of nothing it is NaN, and a signal that cannot be said is absent: so what it is a share of is above 0.
+    return f"{_asked_per_second(status)}\n  / ({_asked_per_second()} > 0)"
+
+
+def _latency(quantile: float) -> str:
+    buckets = f"rate(ml_prediction_latency_seconds_bucket{{{_ASKED}}}[{RATE_WINDOW}])"
+    return f"histogram_quantile({quantile}, sum by (le) ({buckets})) >= 0"
+
+
+def _found(signal: str, *, by: str = "") -> str:
+    return f'max{by}(ml_signal{{job="$job",signal="{signal}"}})'
+
+
+EXPRESSIONS: Mapping[str, str] = {
+    "predictions_since_training": (
+        f'sum(ml_predictions_total{{{_ASKED},status="success"}}\n  and on (instance, version) {_CHAMPION})'
+    ),
+    "labelled_since_training": _found("labelled_since_training"),
+    "predictions_per_second": _asked_per_second("success"),
+    "error_rate": _share("error"),
+    "refused_rate": _share("refused"),
+    "latency_p50": _latency(0.5),
+    "latency_p95": _latency(0.95),
+    "latency_p99": _latency(0.99),
+    "drift_alarm": _found("drift_alarm"),
+    "drift_score": f'max by (feature) ({PSI}{{job="$job"}}\n  and on (job, version) {_CHAMPION})',
+    "missing_jump": _found("missing_jump", by=" by (feature) "),
+    "unseen_share": (
+        f'max by (feature) ({BIN_ROWS}{{job="$job",bin="{UNSEEN}"}}\n'
+        f'  / on (job, version, feature) ({ROWS}{{job="$job"}} > 0)\n'
+        f"  and on (job, version) {_CHAMPION})"
+    ),
+    "quality": _found("quality"),
+    "quality_alarm": _found("quality_alarm"),
+    "label_coverage": _found("label_coverage"),
+    "label_delay": _found("label_delay"),
+    "log_dropped": f'sum(increase(ml_log_dropped_total{{job="$job"}}[{RATE_WINDOW}]))',
+    "model_age": _found("model_age"),
+    "cpu": f'sum(rate(process_cpu_seconds_total{{job="$job"}}[{RATE_WINDOW}]))',
+    "memory": 'sum(process_resident_memory_bytes{job="$job"})',
+}
+
+
+def expression(signal: str, *, job: str) -> str:
+    """A signal of one job; ``job`` is a project's name, which needs no quoting. KeyError for no signal.
+
+    >>> expression("memory", job="flights")
+    'sum(process_resident_memory_bytes{job="flights"})'
+    """
+    return Template(EXPRESSIONS[signal]).substitute(job=job)

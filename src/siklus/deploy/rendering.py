@@ -1,0 +1,46 @@
+"""Templates of other tools' files: what stands in the package as text, filled with checked and quoted words."""
+
+import textwrap
+from functools import cache
+from importlib.resources import files
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from siklus.deploy.quoting import yaml_text
+
+
+def render(template: str, **words: object) -> str:
+    """The file that a template of `deploy/templates` makes of these words; each that it names must be there."""
+    return _environment().get_template(template).render(**words)
+
+
+def packaged(path: str) -> str:
+    """A file below `deploy/` as it is."""
+    return (files("siklus.deploy") / path).read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    # YAML and no HTML: words are quoted by the filter `quoted`, whose rules are YAML's.
+    environment = Environment(  # noqa: S701
+        loader=PackageLoader("siklus.deploy"),
+        undefined=StrictUndefined,
+        autoescape=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["quoted"] = yaml_text
+    environment.filters["block"] = _block
+    environment.filters["comment"] = _comment
+    return environment
+
+
+def _block(text: str, *, spaces: int) -> str:
+    """Below `key: |-`: lines without a key's quotes, as far in as they must be. ``text`` begins with no space."""
+    return textwrap.indent(text, " " * spaces)
+
+
+def _comment(text: str, *, spaces: int = 0, width: int = 100) -> str:
+    margin = " " * spaces + "# "
+    return textwrap.fill(" ".join(text.split()), width, initial_indent=margin, subsequent_indent=margin)
