@@ -69,7 +69,7 @@ _RECORDINGS: Mapping[str, tuple[str, str]] = {
         f"  * on ({_COLUMN}) group_left () max by ({_COLUMN}) (ml_feature_reference_rows{{{_JOB}}})",
     ),
     BIN_SHARE: (
-        "Shares of the bins that hold values, in the window. Half a row more in each keeps logarithms finite.",
+        "Shares of the bins that hold values, in the window; half a row in each keeps logarithms finite.",
         _shares(BIN_ROWS),
     ),
     BIN_REFERENCE_SHARE: (

@@ -1,4 +1,4 @@
-"""Templates of other tools' files: what stands in the package as text, filled with checked and quoted words."""
+"""Templates of other tools' files: text of the package, filled with words that are checked and quoted."""
 
 import textwrap
 from functools import cache
@@ -10,7 +10,7 @@ from siklus.deploy.quoting import yaml_text
 
 
 def render(template: str, **words: object) -> str:
-    """The file that a template of `deploy/templates` makes of these words; each that it names must be there."""
+    """The file that a template makes of these words; each word that it names must be there."""
     return _environment().get_template(template).render(**words)
 
 
@@ -21,11 +21,11 @@ def packaged(path: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    # YAML and no HTML: words are quoted by the filter `quoted`, whose rules are YAML's.
-    environment = Environment(  # noqa: S701
+    environment = Environment(
         loader=PackageLoader("siklus.deploy"),
         undefined=StrictUndefined,
-        autoescape=False,
+        # YAML and no HTML: words go through the filter `quoted`, whose rules are YAML's.
+        autoescape=False,  # noqa: S701
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -37,7 +37,7 @@ def _environment() -> Environment:
 
 
 def _block(text: str, *, spaces: int) -> str:
-    """Below `key: |-`: lines without a key's quotes, as far in as they must be. ``text`` begins with no space."""
+    """For below `key: |-`: lines, as far in as they must be. ``text`` begins with no space."""
     return textwrap.indent(text, " " * spaces)
 
 
