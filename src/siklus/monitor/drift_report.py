@@ -1,4 +1,4 @@
-"""What a look at drift says, as values: of one window, and of repeated looks. Both are JSON as they stand."""
+"""What one look at a window says about drift, as values that are JSON as they stand."""
 
 from typing import Literal, TypeAlias
 
@@ -7,7 +7,8 @@ from msgspec import Struct
 PREDICTION = "<prediction>"  # the name under which the model's answers stand among the columns
 
 Role: TypeAlias = Literal["column", "prediction"]
-SlotName: TypeAlias = Literal["missing", "non-finite", "below minimum", "above maximum", "unseen"]
+# As in `Counts`; rare: values in bins that hardly occur in the reference.
+SlotName: TypeAlias = Literal["missing", "non_finite", "below_minimum", "above_maximum", "unseen", "rare"]
 
 # steady: nothing that the tests can tell from chance. slight: there, but within the tolerance. shifted: the
 # values lie elsewhere. jumped: more cells than before are missing, unseen or out of range. vanished: not one
@@ -17,13 +18,16 @@ ALARMING: frozenset[Verdict] = frozenset({"shifted", "jumped", "vanished"})
 
 
 class Effect(Struct, frozen=True, kw_only=True):
-    """How far the values have moved, with its interval. 0: not at all; 0.01 is a mean shift of about 0.1 σ.
+    """How far the values have moved, with bounds at 95 %. 0: not at all; 0.01 is a mean shift of about 0.1 σ.
 
-    ``distance`` is the symmetric χ² distance of the two histograms, less what chance adds; ``sigmas`` the
-    shift of a normal column's mean that would move it as far. ``direction``: up or down where the values of
-    a number moved that way, "" where they did not or have no order.
+    ``distance`` is δ of `siklus.stats.shift`, less what chance alone adds. ``direction``: up or down where a
+    number mostly moved that way, "" where it spread otherwise and for words, which have no order.
+    ``sigmas``: the shift of a normal column's mean that would put its values as far up or down; without a
+    direction the one that would move it by the distance. ``p`` and ``p_beyond``: X²'s own.
     """
 
+    p: float
+    p_beyond: float
     distance: float
     low: float
     high: float
@@ -32,15 +36,14 @@ class Effect(Struct, frozen=True, kw_only=True):
 
 
 class Jump(Struct, frozen=True, kw_only=True):
-    """Cells in one slot that no bin takes. ``p``: exact, one-sided, of so many given the reference.
+    """Cells that no bin takes, or only one that was nearly empty. Shares are of all cells, 0 to 1.
 
-    ``p_beyond``: the same against the largest share that the tolerance lets pass.
+    ``p``: exact, one-sided: so many or more of them by chance; ``p_beyond``: if the true distance were
+    exactly the tolerance.
     """
 
     slot: SlotName
-    count: int
     share: float
-    reference_count: int
     reference_share: float
     p: float
     p_beyond: float
@@ -49,10 +52,11 @@ class Jump(Struct, frozen=True, kw_only=True):
 class ColumnDrift(Struct, frozen=True, kw_only=True):
     """One column, or the predictions, against the reference.
 
-    ``p``: that nothing changed, of all tests on this column together; ``p_beyond``: that nothing changed
-    by more than the tolerance; ``p_adjusted``: that, after Holm over all columns: at most the false-alarm
-    rate raises the alarm. ``q``: Benjamini and Hochberg's of ``p_beyond``, which the columns are ranked by.
-    What could not be computed (no values, too few rows) is None. ``said``: the finding as one sentence.
+    ``rows``: cells of the window. ``p``: that nothing changed, of all tests on this column together;
+    ``p_beyond``: that nothing changed by more than the tolerance; ``p_adjusted``: that, after Holm over all
+    columns: at most the false-alarm rate raises the alarm. ``q``: Benjamini and Hochberg's of ``p_beyond``,
+    which the columns are ranked by. What could not be computed (no values, too few rows) is None. ``said``:
+    the finding as one sentence.
     """
 
     name: str
@@ -76,7 +80,7 @@ class ColumnDrift(Struct, frozen=True, kw_only=True):
         return self.verdict in ALARMING
 
     def jump(self, slot: SlotName) -> Jump | None:
-        """The slot's counts; None where the column has no such slot."""
+        """None where no such cell occurs, neither here nor in the reference."""
         return next((jump for jump in self.jumps if jump.slot == slot), None)
 
 
@@ -108,29 +112,3 @@ class DriftReport(Struct, frozen=True, kw_only=True):
             if column.name == name:
                 return column
         raise KeyError(name)
-
-
-class ColumnEvidence(Struct, frozen=True, kw_only=True):
-    """``log_evidence``: natural logarithm of the column's own part of the evidence."""
-
-    name: str
-    role: Role
-    log_evidence: float
-
-
-class DriftEvidence(Struct, frozen=True, kw_only=True):
-    """Repeated looks, a step of traffic each, by a test that may be looked at any time.
-
-    Alarm when ``log_evidence`` reaches ``log_threshold``: in a month without drift that happens with at most
-    ``false_alarm_rate``, however often one looks. ``since``: the step (from 0) with which the change most
-    likely began, None without an alarm. ``columns``: the most telling first.
-    """
-
-    steps: int
-    rows: int
-    alarm: bool
-    log_evidence: float
-    log_threshold: float
-    false_alarm_rate: float
-    since: int | None
-    columns: tuple[ColumnEvidence, ...]
