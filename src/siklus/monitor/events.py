@@ -35,6 +35,11 @@ class Event(Struct, frozen=True, kw_only=True):
     receivers: tuple[str, ...] = ()
     certainty: str = ""
 
+    @property
+    def title(self) -> str:
+        """`unseen_share of carrier`, or the rule's name alone."""
+        return f"{self.rule} of {self.label}" if self.label else self.rule
+
 
 class Series(Struct, frozen=True, kw_only=True, tag="series"):
     """A signal over time, the oldest first. ``unit`` is that of `SIGNALS`; ``threshold``: a line to draw."""

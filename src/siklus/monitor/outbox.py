@@ -41,6 +41,7 @@ WAITING = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("notification", sa.Text, nullable=False),
+    sqlite_autoincrement=True,  # or the id of what was delivered would be given again
 )
 
 

@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, structs
 
 from siklus.errors import AlertError
-from siklus.monitor.signals import SIGNALS, Signal
+from siklus.monitor.signals import SIGNALS
 from siklus.project.alerts import PlacedAlert, Severity
 from siklus.project.sections import Project
 
@@ -43,15 +43,16 @@ class Rule(Struct, frozen=True, kw_only=True):
     advice: str = ""
     feature: str | None = None
 
-    def concerns(self, signal: Signal) -> bool:
-        return signal.name == self.signal and self.feature in (None, signal.label)
-
     def true_of(self, value: float) -> bool:
         """
         >>> Rule(name="slow", signal="latency_p99", comparison=">", threshold=1.0).true_of(1.0)
         False
         """
         return value > self.threshold if self.comparison == ">" else value < self.threshold
+
+    def nearer(self, value: float, *, than: float) -> bool:
+        """Whether the value is nearer than the other to making the rule true, or makes it more so."""
+        return value > than if self.comparison == ">" else value < than
 
 
 # Yes is 1 and no is 0, so that "above 0.5" is yes, whatever a sum or an average made of it on its way.
