@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from siklus.errors import RegistryError
+from siklus.errors import AlertError
 from siklus.monitor.evaluate import evaluate, readings
 from siklus.monitor.events import Event, Evidence, Notification
 from siklus.monitor.outbox import AUTHOR, Outbox
@@ -125,7 +125,7 @@ class Alerts:
 def _standing(row: sa.Row[Any]) -> Standing:
     if row.format != FORMAT:
         told = f"alert states of {row.model!r}: format {row.format}"
-        raise RegistryError("RG015", told, expected=f"format {FORMAT}")
+        raise AlertError("AL003", told, expected=f"format {FORMAT}")
     return msgspec.json.decode(row.standing, type=Standing)
 
 

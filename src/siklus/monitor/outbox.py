@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from siklus.errors import RegistryError
+from siklus.errors import AlertError
 from siklus.monitor.events import Notification
 from siklus.registry.control import METADATA, Control
 from siklus.registry.journal import Entry, Journal, evidence_of, stamp
@@ -164,6 +164,6 @@ def _entry(notification: Notification, what: str, *, now: datetime) -> Entry:
 def _notification(row: sa.Row[Any]) -> Notification:
     if row.format != FORMAT:
         told = f"notification {row.id}: format {row.format}"
-        raise RegistryError("RG015", told, expected=f"format {FORMAT}")
+        raise AlertError("AL003", told, expected=f"format {FORMAT}")
     found = msgspec.json.decode(row.notification, type=Notification)
     return msgspec.structs.replace(found, id=row.id)

@@ -105,7 +105,7 @@ class Journal:
 def _entry(row: sa.Row[Any]) -> Entry:
     if row.format != FORMAT:
         told = f"journal entry {row.number}: format {row.format}"
-        raise RegistryError("RG015", told, expected=f"format {FORMAT}")
+        raise RegistryError("RG017", told, expected=f"format {FORMAT}")
     return Entry(
         number=row.number,
         time=datetime.fromisoformat(row.time),
