@@ -43,11 +43,15 @@ COMMANDS = {
         "siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register"
     ),
     "serve": Command("siklus.cli.serve", "answer requests over HTTP with a registered version"),
+    "watch": Command("siklus.cli.watch", "look at the traffic every minute: signals, alerts, mails"),
     "predict": Command("siklus.cli.predict", "score a file"),
     "models": Command("siklus.cli.models", "the registered versions and their stages"),
     "promote": Command("siklus.cli.promote", "give a version a stage: staging, production, archived or none"),
     "traffic": Command("siklus.cli.traffic", "show or set which version answers which share of the requests"),
     "log": Command("siklus.cli.log", "the answered predictions: the newest, or SQL over all of them"),
+    "verify-skew": Command(
+        "siklus.cli.verify_skew", "prove that training and serving see the same numbers, on logged requests"
+    ),
     "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
     "annotate": Command("siklus.cli.annotate", "write a sentence beside a version"),
     "compare": Command("siklus.cli.compare", "two versions on the same rows, and what changed between them"),

@@ -45,9 +45,17 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool
 
 
-def agreement(answers: Floats, reference: Floats, *, task: Task, tolerance: float = TOLERANCE) -> Parity:
+def agreement(
+    answers: Floats,
+    reference: Floats,
+    *,
+    task: Task,
+    tolerance: float = TOLERANCE,
+    known_spread: float = 0.0,
+) -> Parity:
     """Compare answers, probabilities or values, with ``reference`` row by row.
 
+    ``known_spread``: what is known of the values' standard deviation, where there are too few rows to tell.
     Both of shape (N, classes), or (N,) or (N, 1) for values, N at least 1: ExportError EX006 otherwise. An
     answer that is not finite is infinitely far from one that is.
     """
@@ -60,7 +68,8 @@ def agreement(answers: Floats, reference: Floats, *, task: Task, tolerance: floa
     if task == "classification":
         changed, ties = _other_classes(found, wanted)
         return _parity(differences, differences.max(axis=1), changed, ties, tolerance=tolerance)
-    return _parity(differences, _per_spread(differences, wanted).max(axis=1), 0, 0, tolerance=tolerance)
+    by_row = _per_spread(differences, wanted, known_spread).max(axis=1)
+    return _parity(differences, by_row, 0, 0, tolerance=tolerance)
 
 
 def agreement_on_chosen(
@@ -107,9 +116,9 @@ def _other_classes(found: Floats, wanted: Floats) -> tuple[int, int]:
     return int((other & ~equal).sum()), int((other & equal).sum())
 
 
-def _per_spread(differences: Floats, wanted: Floats) -> Floats:
+def _per_spread(differences: Floats, wanted: Floats, known: float) -> Floats:
     unit = np.maximum(np.abs(wanted - np.mean(wanted)), OWN_SIZE * np.abs(wanted))
-    unit = np.maximum(unit, np.std(wanted))
+    unit = np.maximum(unit, max(float(np.std(wanted)), known))
     # 0 of 0 is no difference; anything of 0 is one without measure.
     with np.errstate(divide="ignore"):
         return np.divide(differences, unit, out=np.zeros_like(differences), where=differences > 0)
