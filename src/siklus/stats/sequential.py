@@ -7,9 +7,9 @@ the start s of a possible drift, with S the counts since then:
 
     E = mean over κ of DM(S | κ′·a/Σa) / DM(S | a),    1/κ′ = 1/κ + 1/Σa,    κ in 30, 300, 3000
 
-DM is the Dirichlet-multinomial law, and a is what the reference knows: its counts and a little more. Below the
-line is the law of new rows when there is no drift, the finite reference's own error included; above it, that
-of rows whose shares have moved around the reference's, far (κ = 30) or hardly (κ = 3000).
+DM is the Dirichlet-multinomial law, and a is what the reference knows: its counts and a little more. Below
+the line is the law of new rows when there is no drift, the finite reference's own error included; above it,
+that of rows whose shares have moved around the reference's, far (κ = 30) or hardly (κ = 3000).
 
 A column alarms when one of its E reaches A = columns · steps in a month / false alarms allowed in a month. A
 month has as many starts as steps, and each start's E ever reaches A with a chance of at most 1/A, so by
