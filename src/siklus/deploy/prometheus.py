@@ -8,12 +8,12 @@ from msgspec import Struct
 from siklus.deploy.distances import drift_recordings
 from siklus.deploy.drafts import Draft
 from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
-from siklus.deploy.quoting import label_value, one_line, plain_in_template, target
+from siklus.deploy.quoting import duration, label_value, one_line, plain_in_template, target
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
 from siklus.monitor.rules import Rule
 from siklus.monitor.signals import SIGNALS
-from siklus.project.durations import UNITS, seconds_of
+from siklus.project.durations import seconds_of
 from siklus.project.sections import Project, Serve
 
 SCRAPE = "15s"
@@ -116,7 +116,7 @@ def _alert(rule: Rule, job: str) -> _Alert:
     return _Alert(
         name=rule.name,
         expression=f"{SIGNAL}{{{labels}}} {rule.comparison} {_number(rule.threshold)}",
-        held=_duration(rule.held),
+        held=duration(rule.held) if rule.held else "",
         severity=rule.severity,
         notify=notify_label(rule.receivers),
         summary=_summary(rule),
@@ -133,14 +133,6 @@ def _summary(rule: Rule) -> str:
     shown, unit = _SHOWN.get(kind.unit, ("humanize", f" {kind.unit}".rstrip()))
     beyond = "above" if rule.comparison == ">" else "below"
     return f"{which} is {{{{ $value | {shown} }}}}{unit}, {beyond} {_number(rule.threshold)}"
-
-
-def _duration(seconds: int) -> str:
-    """As a person writes it; "" for none at all."""
-    if not seconds:
-        return ""
-    unit = next(unit for unit in ("d", "h", "m", "s") if not seconds % UNITS[unit])
-    return f"{seconds // UNITS[unit]}{unit}"
 
 
 def _number(value: float) -> str:

@@ -1,0 +1,156 @@
+"""`siklus deploy`"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.output import JsonFlag, command_app, print_json, results, table
+from siklus.deploy.alertmanager import Places, alertmanager_files
+from siklus.deploy.drafts import Compared, Draft, compare, write
+from siklus.deploy.grafana import Viewing, grafana_drafts
+from siklus.deploy.prometheus import Scraping, prometheus_drafts
+from siklus.monitor.rules import project_rules
+from siklus.project.file import OpenProject
+
+app = command_app()
+
+LOCAL_PROMETHEUS = "http://localhost:9090"
+DONE = {"new": "written", "same": "as it was", "older": "written anew", "changed": "replaced"}
+
+ToOption = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="DIR", help="Where the files go; deploy/TARGET of the project by default."),
+]
+ForceFlag = Annotated[bool, typer.Option("--force", help="Replace files that a person has changed, too.")]
+
+
+@app.callback()
+def deploy() -> None:
+    """Write the files that other tools need to watch this project, by the same definitions."""
+
+
+@app.command()
+def prometheus(
+    to: ToOption = None,
+    targets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--target", metavar="HOST:PORT", help="A server to scrape; repeatable. By default [serve]'s."
+        ),
+    ] = None,
+    alertmanagers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--alertmanager", metavar="HOST:PORT", help="Who sends; repeatable. localhost:9093 by default."
+        ),
+    ] = None,
+    key_file: Annotated[
+        str | None,
+        typer.Option(
+            "--key-file", metavar="FILE", help="An API key alone in its file, where servers ask for one."
+        ),
+    ] = None,
+    force: ForceFlag = False,
+    project: ProjectOption = HERE,
+    as_json: JsonFlag = False,
+) -> int:
+    """Where it scrapes, drift and signals as recording rules, and the project's alert rules."""
+    found = opened(project)
+    scraping = Scraping(
+        targets=tuple(targets or ()),
+        alertmanagers=tuple(alertmanagers or ("localhost:9093",)),
+        key_file=key_file,
+    )
+    drafts = prometheus_drafts(found.settings, project_rules(found.settings), scraping)
+    remarks = list(_remarks_on_keys(found, key_file))
+    return _put(drafts, to or _usual(found, "prometheus"), force=force, remarks=remarks, as_json=as_json)
+
+
+@app.command()
+def alertmanager(
+    to: ToOption = None,
+    secrets: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Where passwords and URLs lie that siklus.toml takes from the environment."
+        ),
+    ] = None,
+    force: ForceFlag = False,
+    project: ProjectOption = HERE,
+    as_json: JsonFlag = False,
+) -> int:
+    """Who hears of which alert: mail and webhooks of [notify.*]."""
+    found = opened(project)
+    directory = to or _usual(found, "alertmanager")
+    places = Places(project=found.paths.root, secrets=secrets or directory.resolve() / "secrets")
+    files = alertmanager_files(found.settings, project_rules(found.settings), places)
+    return _put(files.drafts, directory, force=force, remarks=files.remarks, as_json=as_json)
+
+
+@app.command()
+def grafana(
+    to: ToOption = None,
+    prometheus_url: Annotated[
+        str | None,
+        typer.Option(
+            "--prometheus", metavar="URL", help=f"As Grafana sees it; [monitor]'s, or {LOCAL_PROMETHEUS}."
+        ),
+    ] = None,
+    dashboards: Annotated[
+        str | None,
+        typer.Option(
+            "--dashboards-at",
+            metavar="DIR",
+            help="Where the dashboards lie, as Grafana sees it; DIR/dashboards.",
+        ),
+    ] = None,
+    force: ForceFlag = False,
+    project: ProjectOption = HERE,
+    as_json: JsonFlag = False,
+) -> int:
+    """Its provisioning, and three dashboards: service, model and drift."""
+    found = opened(project)
+    directory = to or _usual(found, "grafana")
+    viewing = Viewing(
+        prometheus=prometheus_url or found.settings.monitor.prometheus or LOCAL_PROMETHEUS,
+        dashboards=dashboards or str(directory.resolve() / "dashboards"),
+    )
+    return _put(grafana_drafts(viewing), directory, force=force, remarks=(), as_json=as_json)
+
+
+def _usual(project: OpenProject, target: str) -> Path:
+    return project.paths.root / "deploy" / target
+
+
+def _remarks_on_keys(project: OpenProject, key_file: str | None) -> Iterator[str]:
+    if key_file is None and project.paths.keys.exists():
+        yield "The server asks for keys: `siklus keys add prometheus` shows one for --key-file FILE."
+
+
+def _put(
+    drafts: Sequence[Draft], directory: Path, *, force: bool, remarks: Sequence[str], as_json: bool
+) -> int:
+    found = compare(drafts, directory)
+    if not force:
+        _show_changes(found)
+    write(found, directory, force=force)
+    if as_json:
+        files = [{"path": str(directory / each.draft.path), "state": each.state} for each in found]
+        print_json({"directory": str(directory), "files": files, "remarks": list(remarks)})
+        return 0
+    rows = [(directory / each.draft.path, DONE[each.state]) for each in found]
+    results().print(table("", ["file", ""], rows))
+    for remark in remarks:
+        sys.stderr.write(f"{remark}\n")
+    return 0
+
+
+def _show_changes(found: Sequence[Compared]) -> None:
+    """What a person has changed, before it is refused to replace that."""
+    for each in found:
+        if each.state == "changed":
+            sys.stderr.write("".join(f"{line}\n" for line in each.difference))
