@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from siklus.bundle.read import cached
@@ -11,6 +12,15 @@ from siklus.errors import SiklusError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import everything_to
 from siklus.registry.publish import publish
+
+
+def watched(project: OpenProject, answering: Sequence[str]) -> list[str]:
+    """The options that start the watch beside the server; ``answering``: those of `pinned` or `following`."""
+    if not project.settings.monitor.enabled:
+        return []
+    pinned_to = list(answering) if "--bundle" in answering else []
+    watch = [sys.executable, "-m", "siklus.monitor.watch", "--project", str(project.paths.root.absolute())]
+    return ["--companion", shlex.join([*watch, *pinned_to])]
 
 
 def pinned(project: OpenProject, which: str) -> list[str]:

@@ -39,10 +39,16 @@ COMMANDS = {
         "siklus.cli.init", "start a project: a commented siklus.toml and a contract, from your data"
     ),
     "contract": Command("siklus.cli.contract", "infer, check, diff or export what a row must be"),
+    "profile": Command(
+        "siklus.cli.profile", "an HTML page of the data before training: what it holds, gaps, ties, leaks"
+    ),
     "train": Command(
         "siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register"
     ),
     "serve": Command("siklus.cli.serve", "answer requests over HTTP with a registered version"),
+    "drift": Command(
+        "siklus.cli.drift", "what traffic, or any rows, look like against training: which columns moved"
+    ),
     "watch": Command("siklus.cli.watch", "look at the traffic every minute: signals, alerts, mails"),
     "predict": Command("siklus.cli.predict", "score a file"),
     "models": Command("siklus.cli.models", "the registered versions and their stages"),

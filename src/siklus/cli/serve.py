@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from siklus.cli.answering import following, pinned
+from siklus.cli.answering import following, pinned, watched
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import command_app
 from siklus.project.sections import Serve
@@ -58,6 +58,7 @@ def serve(
     else:
         project_file = opened(project)
         words += following(project_file) if which is None else pinned(project_file, which)
+        words += watched(project_file, words)
         settings = _absolute(project_file.settings.serve, project_file.paths.root)
         words += words_of(project_file.settings.records)
         words += ["--state", str(project_file.paths.state.absolute())]

@@ -8,7 +8,7 @@ from msgspec import Struct
 from siklus.ledgers.profiles import window_profile
 from siklus.ledgers.totals import Totals, VersionTotals
 from siklus.monitor.drift import drift, drift_watch
-from siklus.monitor.drift_report import DriftEvidence, DriftReport
+from siklus.monitor.drift_report import DriftReport
 from siklus.monitor.looks import Looks
 from siklus.monitor.readings import asked, traffic_signals, unseen_shares
 from siklus.monitor.signals import RATE_WINDOW, Signal
@@ -16,6 +16,7 @@ from siklus.monitor.subject import Subject
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.profile import Profile
+from siklus.stats.sequential import DriftEvidence
 
 MOST_STEPS = 60  # over which the evidence of drift is gathered
 MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds

@@ -1,0 +1,171 @@
+"""`python -m siklus.monitor.watch --project DIR`: looks every minute, beside the servers, until told to end.
+
+One process a machine, without a part in any answer: whatever happens to it, to the database or to a
+mail server, requests are answered. A look that fails is said, and made good by the next one.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from siklus.errors import FileError, SiklusError
+from siklus.events import tell
+from siklus.files import lock, stamp_of, write_atomic
+from siklus.ledgers.board import write_board
+from siklus.ledgers.totals import read_totals
+from siklus.monitor.gauges import board_of
+from siklus.monitor.look import (
+    Seen,
+    drift_seen,
+    drift_signals,
+    evidence_seen,
+    subject_seen,
+    traffic_seen,
+    unseen_signals,
+)
+from siklus.monitor.looks import Looks
+from siklus.monitor.signals import Signal
+from siklus.monitor.subject import Pinned, Subjects
+from siklus.monitor.usage import UsageMeter
+from siklus.project.durations import seconds_of
+from siklus.project.file import FILE_NAME, OpenProject, open_project
+from siklus.registry.control import Control, control_uri, open_control
+
+LOCK = "watch.lock"  # in the run directory: one watch a state
+REPLICA = "replica"  # likewise: the name under which this machine's looks are kept
+THIN_SECONDS = 3600.0
+NICENESS = 10  # requests go first
+WAIT_SECONDS = 5.0  # for another watch of the same state to end
+
+
+class Watch:
+    """Looks at one project. Opened once, asked again and again."""
+
+    def __init__(self, project: OpenProject, control: Control, *, pinned: Pinned | None = None) -> None:
+        self._project, self._settings = project, project.settings.monitor
+        self._looks = Looks(control, project.settings.project.name)
+        self._subjects = Subjects(project.paths, pinned=pinned)
+        self._replica = replica_of(project.paths.run)
+        self._meter = UsageMeter()
+        self._thinned = 0.0
+
+    def look(self, *, now: datetime) -> Seen:
+        """Look, and put what was found on the board. Errors are those of database, bundle and disk."""
+        totals = read_totals(self._project.paths.run / "counters")
+        self._looks.add(totals, replica=self._replica, now=now)
+        usage = list(self._meter.read(totals, now=time.monotonic()))
+        seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
+        board = board_of(seen.signals, version=seen.version, drift=seen.drift, now=now)
+        write_board(self._project.paths.run, board)
+        if time.monotonic() - self._thinned > THIN_SECONDS:
+            self._looks.thin(now=now)
+            self._thinned = time.monotonic()
+        return seen
+
+    def _seen(self, signals: list[Signal], *, now: datetime) -> Seen:
+        subject = self._subjects.current()
+        if subject is None:
+            return Seen(time=now, version=None, signals=tuple(signals))
+        signals += subject_seen(self._looks, subject, now=now)
+        signals += unseen_signals(self._looks, subject, self._settings, now=now)
+        report = drift_seen(self._looks, subject, self._settings, now=now)
+        evidence = evidence_seen(self._looks, subject, self._settings, now=now)
+        if report is not None:
+            signals += drift_signals(report, evidence, settings=self._settings)
+        return Seen(
+            time=now, version=subject.version, signals=tuple(signals), drift=report, evidence=evidence
+        )
+
+
+def replica_of(run: Path) -> str:
+    """The name of this state among the servers of a project, made when it is first asked for."""
+    path = run / REPLICA
+    with suppress(FileNotFoundError):
+        return path.read_text().strip()
+    write_atomic(path, f"{uuid.uuid4()}\n")
+    return path.read_text().strip()
+
+
+def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Callable[[float], bool]) -> None:
+    """Look at each multiple of [monitor] look, until ``waited``, which waits these seconds, says to stop.
+
+    ``find`` reads the project file, which is read again whenever it changes; one that is broken leaves all as
+    it was, and so does a look that fails.
+    """
+    project = find()
+    while True:
+        url = control_uri(project.settings.state.control, project.paths.root)
+        try:
+            with open_control(url, file=project.paths.control_database) as control:
+                tell("watching", model=project.settings.project.name, look=project.settings.monitor.look)
+                stop = _look_on(Watch(project, control, pinned=pinned), project, waited=waited)
+        except SiklusError as error:
+            _say(error)
+            stop = waited(seconds_of(project.settings.monitor.look))
+        if stop:
+            return
+        try:
+            project = find()
+        except SiklusError as error:
+            _say(error)
+
+
+def _look_on(watching: Watch, project: OpenProject, *, waited: Callable[[float], bool]) -> bool:
+    """Look again and again, until the project file is another one (False) or it is time to stop (True)."""
+    every, read = seconds_of(project.settings.monitor.look), stamp_of(project.paths.root / FILE_NAME)
+    while True:
+        try:
+            watching.look(now=datetime.now(UTC))
+        except SiklusError as error:
+            _say(error)
+        if waited(every - time.time() % every):
+            return True
+        if stamp_of(project.paths.root / FILE_NAME) != read:
+            return False
+
+
+def _say(error: SiklusError) -> None:
+    tell("look_failed", level="error", code=error.code, reason=str(error))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Watch until SIGTERM or Ctrl-C: 0; 2 on a broken project file. Another watch here is waited for."""
+    parser = argparse.ArgumentParser(prog="python -m siklus.monitor.watch", description=__doc__)
+    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
+    parser.add_argument("--bundle", type=Path, help="what is served, whatever the traffic policy says")
+    parser.add_argument("--version", help="the version that it is counted under")
+    given = parser.parse_args(arguments)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    os.nice(NICENESS)
+    pinned = None if given.bundle is None else Pinned(bundle=given.bundle, version=given.version)
+
+    def find() -> OpenProject:
+        return open_project(given.project, environment=os.environ)
+
+    try:
+        while not stopped.is_set():
+            try:
+                with lock(find().paths.run / LOCK, what="a watch"):
+                    watch(find, pinned=pinned, waited=stopped.wait)
+            except FileError as error:
+                if error.code != "FS002":
+                    raise
+                stopped.wait(WAIT_SECONDS)
+    except SiklusError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
