@@ -1,0 +1,7 @@
+"""The colours of all charts: the same on a light and on a dark page, and in a training's pictures."""
+
+INK, QUIET, PALE, ACCENT, SECOND = "#22303c", "#8a97a3", "#c9d6df", "#1f6f8b", "#d1495b"
+LINES = (
+    *("#1f6f8b", "#d1495b", "#edae49", "#66a182", "#8d6a9f", "#2e4057"),
+    *("#c97b4a", "#7a8b99", "#3f9fd8", "#a3485f", "#9a9a3c", "#4d7c5b"),
+)

@@ -1,0 +1,79 @@
+"""Numbers and other people's words as a page shows them: short, and unable to do anything."""
+
+import math
+
+LONGEST = 60  # characters of a value; a page holds thousands of them
+LONGEST_LABEL = 22  # along an axis
+PLAIN_BELOW = 1e6  # larger numbers are written with an exponent
+
+
+def printable(text: object, most: int = LONGEST) -> str:
+    """The text in one line; what cannot be seen is written out, such as marks that turn a line round.
+
+    >>> printable("a\\u202eb\\n")
+    'a\\\\u202eb\\\\n'
+    """
+    seen = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in str(text)
+    )
+    return seen if len(seen) <= most else seen[: most - 1] + "…"
+
+
+def label(text: object) -> str:
+    """The text along an axis."""
+    return printable(text, LONGEST_LABEL)
+
+
+def count(number: int) -> str:
+    """
+    >>> count(12345)
+    '12,345'
+    """
+    return f"{number:,}"
+
+
+def percent(share: float | None) -> str:
+    """A share, 0 to 1, to two digits; never 0 or 100 where it is not.
+
+    >>> percent(0.123), percent(0.00001), percent(0.9999999), percent(1.0), percent(None)
+    ('12 %', '<0.01 %', '>99.99 %', '100 %', '–')
+    """
+    if share is None or math.isnan(share):
+        return "–"
+    points = 100 * share
+    if 0 < points < 0.01:
+        return "<0.01 %"
+    if 99.99 < points < 100:
+        return ">99.99 %"
+    if 0.995 <= points < 9.95:
+        return f"{points:.1f} %"
+    return f"{points:.2g} %" if points < 99.5 else f"{points:.4g} %"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """To so many digits, without an exponent below a million; years keep their look.
+
+    >>> number(1013.2), number(25123.4), number(0.000123456), number(2.5e9), number(None)
+    ('1013', '25,123', '0.0001235', '2.5e+09', '–')
+    """
+    if value is None or math.isnan(value):
+        return "–"
+    if 10**digits <= abs(value) < PLAIN_BELOW:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def seconds(duration: float | None) -> str:
+    """A length of time in the unit that fits it.
+
+    >>> seconds(0.0042), seconds(90), seconds(7200), seconds(200000)
+    ('4.2 ms', '90 s', '2 h', '2.3 days')
+    """
+    if duration is None or math.isnan(duration):
+        return "–"
+    if duration < 1:
+        return f"{1000 * duration:.3g} ms"
+    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+        if duration < limit:
+            return f"{duration / size:.3g} {unit}"
+    return f"{duration / 86_400:.2g} days" if duration < 8_640_000 else f"{duration / 86_400:,.0f} days"

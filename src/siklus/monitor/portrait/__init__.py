@@ -1,0 +1,1 @@
+"""What a table looks like before a model is trained on it, in numbers."""
