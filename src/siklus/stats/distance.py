@@ -119,7 +119,7 @@ def _tails(reference: NumericProfile, shares: Floats) -> tuple[float, float]:
 
 
 def _excess(outer: float, inner: float, width: float) -> float:
-    """The mean of an exponential tail with share ``outer``, when ``inner`` lies in the ``width`` before it."""
+    """The mean of an exponential tail of share ``outer``, with ``inner`` in the ``width`` before it."""
     return width / float(np.log1p(inner / outer)) if outer > 0 and inner > 0 else 0.0
 
 
