@@ -105,8 +105,11 @@ class Outbox:
             if row is not None and self._taken_out(connection, id):
                 self._journal.write(connection, _entry(_notification(row), "told", now=now))
 
-    def failed(self, id: int, now: datetime, reason: str) -> bool:
-        """Try again later, or give it up for good, which the journal keeps: then True."""
+    def failed(self, id: int, now: datetime, reason: str, *, retry_after: timedelta | None = None) -> bool:
+        """Try again later, or give it up for good, which the journal keeps: then True.
+
+        ``retry_after``: no sooner than the receiver has asked for, up to `LONGEST_WAIT`.
+        """
         with self._control.transaction() as connection:
             row = connection.execute(sa.select(WAITING).where(WAITING.c.id == id)).one_or_none()
             if row is None:
@@ -117,7 +120,8 @@ class Outbox:
                     text = f"gave up after {attempts} attempts ({reason}) on telling"
                     self._journal.write(connection, _entry(_notification(row), text, now=now))
                 return True
-            later = {"attempts": attempts, "reason": reason, "due": stamp(now + wait_after(attempts))}
+            wait = min(max(wait_after(attempts), retry_after or timedelta(0)), LONGEST_WAIT)
+            later = {"attempts": attempts, "reason": reason, "due": stamp(now + wait)}
             connection.execute(WAITING.update().where(WAITING.c.id == id).values(later))
             return False
 
