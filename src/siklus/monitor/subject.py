@@ -1,15 +1,19 @@
 """The subject: the version that is watched, and what it was like in training."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
-from siklus.bundle.read import Bundle, cached, open_bundle, read_provenance
+from siklus.bundle.read import Bundle, cached, open_bundle
 from siklus.contract.columns import Contract
 from siklus.ledgers.layouts import VersionLayout, layout_of
 from siklus.project.paths import Paths
 from siklus.registry.published import LAST_GOOD, PUBLISHED, found_policy
 from siklus.stats.profile import Profile
+
+Place: TypeAlias = tuple[Path, str]  # a bundle, and the version that it is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +42,6 @@ class Pinned:
 def open_subject(bundle: Path, version: str) -> Subject:
     """BundleError as `open_bundle`."""
     opened = open_bundle(bundle, version=version)
-    trained = datetime.fromisoformat(read_provenance(bundle).trained)
     reference = opened.profile()
     layout, _ = layout_of(version, opened.contract, reference)
     return Subject(
@@ -46,36 +49,40 @@ def open_subject(bundle: Path, version: str) -> Subject:
         bundle=opened,
         reference=reference,
         layout=layout,
-        trained=trained.astimezone(),
+        trained=datetime.fromisoformat(opened.provenance().trained).astimezone(),
     )
 
 
 class Subjects:
-    """Who is watched, opened anew only when it is another one."""
+    """The versions that servers here go by, each opened once."""
 
     def __init__(self, paths: Paths, *, pinned: Pinned | None = None) -> None:
         self._paths, self._pinned = paths, pinned
-        self._known: tuple[tuple[Path, str], Subject] | None = None
+        self._known: dict[Place, Subject] = {}
 
     def current(self) -> Subject | None:
-        """The champion of the traffic policy that servers here go by; None while there is none."""
-        found = self._place()
-        if found is None:
-            return None
-        if self._known is None or self._known[0] != found:
-            self._known = (found, open_subject(*found))
-        return self._known[1]
+        """The champion; None while there is none."""
+        found = self._all()
+        return found[0] if found else None
 
-    def _place(self) -> tuple[Path, str] | None:
+    def layouts(self) -> list[VersionLayout]:
+        """Of all versions that answer or watch."""
+        return [subject.layout for subject in self._all()]
+
+    def _all(self) -> list[Subject]:
+        """The champion first. Versions that are gone are forgotten: each holds a model."""
+        places = list(self._places())
+        self._known = {place: self._known.get(place) or open_subject(*place) for place in places}
+        return [self._known[place] for place in places]
+
+    def _places(self) -> Iterator[Place]:
         if self._pinned is not None:
-            return self._pinned.bundle, self._pinned.version
+            yield self._pinned.bundle, self._pinned.version
+            return
         run = self._paths.run
         policy = found_policy(run / PUBLISHED) or found_policy(run / LAST_GOOD)
-        if policy is None:
-            return None
-        champion = policy.allotment.champion
-        known = self._known and self._known[0]
-        place = (self._paths.bundles / champion.digest, str(champion.version))
-        if known == place or cached(champion.digest, self._paths.bundles) is not None:
-            return place
-        return None
+        for arm in () if policy is None else policy.allotment.everybody:
+            place = (self._paths.bundles / arm.digest, str(arm.version))
+            # What is not here yet, or damaged, cannot be opened; servers do not answer with it either.
+            if place in self._known or cached(arm.digest, self._paths.bundles) is not None:
+                yield place

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ from siklus.errors import FileError, SiklusError
 from siklus.events import tell
 from siklus.files import lock, stamp_of, write_atomic
 from siklus.ledgers.board import write_board
-from siklus.ledgers.totals import read_totals
+from siklus.ledgers.totals import Totals, read_totals
 from siklus.monitor.gauges import board_of
 from siklus.monitor.look import (
     Seen,
@@ -32,6 +32,7 @@ from siklus.monitor.look import (
     unseen_signals,
 )
 from siklus.monitor.looks import Looks
+from siklus.monitor.prometheus import PrometheusCounts
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subjects
 from siklus.monitor.usage import UsageMeter
@@ -60,7 +61,8 @@ class Watch:
     def look(self, *, now: datetime) -> Seen:
         """Look, and put what was found on the board. Errors are those of database, bundle and disk."""
         totals = read_totals(self._project.paths.run / "counters")
-        self._looks.add(totals, replica=self._replica, now=now)
+        for replica, counted in self._counted(totals, now=now).items():
+            self._looks.add(counted, replica=replica, now=now)
         usage = list(self._meter.read(totals, now=time.monotonic()))
         seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
         board = board_of(seen.signals, version=seen.version, drift=seen.drift, now=now)
@@ -69,6 +71,13 @@ class Watch:
             self._looks.thin(now=now)
             self._thinned = time.monotonic()
         return seen
+
+    def _counted(self, here: Totals, *, now: datetime) -> Mapping[str, Totals]:
+        """What each replica has counted: this machine's own server, or all that Prometheus scrapes."""
+        if self._settings.prometheus is None:
+            return {self._replica: here}
+        counts = PrometheusCounts(url=self._settings.prometheus, job=self._project.settings.project.name)
+        return counts.read(self._subjects.layouts(), now=now)
 
     def _seen(self, signals: list[Signal], *, now: datetime) -> Seen:
         subject = self._subjects.current()

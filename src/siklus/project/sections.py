@@ -19,6 +19,15 @@ Positive: TypeAlias = Annotated[int, Meta(gt=0)]
 Seconds: TypeAlias = Annotated[float, Meta(gt=0)]
 
 
+HttpUrl: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^https?://[^\s]+\Z",
+        extra_json_schema={"description": "a URL such as http://localhost:9090"},
+    ),
+]
+
+
 class ProjectSection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """[project]: its name and what kind of question it answers."""
 
@@ -141,7 +150,7 @@ class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slices: tuple[str, ...] = ()  # columns by whose values quality is told
     default_alerts: bool = True
     evaluator: Literal["siklus", "prometheus"] = "siklus"  # who sends: ours, or Alertmanager
-    prometheus: str | None = None  # whose counts, of all replicas, take the place of this machine's
+    prometheus: HttpUrl | None = None  # whose counts, of all replicas, take the place of this machine's
 
 
 class State(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
