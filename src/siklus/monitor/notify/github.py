@@ -1,0 +1,75 @@
+"""GitHub as a receiver: a `repository_dispatch` event starts a repository's workflows, such as a training."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from siklus.monitor.events import Event, Notification
+from siklus.monitor.notify.posting import Letter, Poster
+from siklus.monitor.notify.wording import one_line, story
+from siklus.project.notify import GitHub
+
+API_VERSION = "2022-11-28"
+MOST_BYTES = 60_000  # of a payload; GitHub takes less than 64 kB
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitHubReceiver:
+    """``token`` is read at each notification."""
+
+    settings: GitHub
+    token: Callable[[], str]
+    poster: Poster
+    false_alarm_rate: float
+    now: Callable[[], datetime]
+
+    def send(self, notification: Notification) -> None:
+        """NotSent AL040 to AL044, AL047, AL048."""
+        token = self.token()
+        document = {
+            "event_type": self.settings.event_type,
+            "client_payload": payload(notification, false_alarm_rate=self.false_alarm_rate),
+        }
+        letter = Letter(
+            url=f"{self.settings.api.rstrip('/')}/repos/{self.settings.repository}/dispatches",
+            document=document,
+            headers={
+                "Accept": "application/vnd.github+json",
+                "Authorization": f"Bearer {token}",
+                "X-GitHub-Api-Version": API_VERSION,
+            },
+            secrets=(token,),
+        )
+        self.poster.post(letter, now=self.now())
+
+
+def payload(notification: Notification, *, false_alarm_rate: float) -> dict[str, object]:
+    """Seven properties, of GitHub's ten at most; the last events are left out where they are too many."""
+    words = story(notification, false_alarm_rate=false_alarm_rate)
+    events = [_event(event) for event in notification.events]
+    found: dict[str, object] = {
+        "project": one_line(notification.project),
+        "summary": words.subject,
+        "status": "firing" if any(event.state == "firing" for event in notification.events) else "resolved",
+        "time": notification.time.astimezone(UTC).isoformat(),
+        "notification": notification.id,
+        "test": notification.test,
+        "events": events,
+    }
+    while events and len(json.dumps(found)) > MOST_BYTES:
+        events.pop()
+    return found
+
+
+def _event(event: Event) -> dict[str, object]:
+    return {
+        "rule": event.rule,
+        "signal": event.signal,
+        "label": one_line(event.label),
+        "state": event.state,
+        "value": event.value,
+        "threshold": event.threshold,
+        "severity": event.severity,
+        "since": event.since.astimezone(UTC).isoformat(),
+    }

@@ -1,0 +1,101 @@
+"""A notification as a mail: text and HTML with a picture, and the headers that mail programs go by."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from siklus.monitor.events import Notification
+from siklus.monitor.notify.picture import Picture, picture
+from siklus.monitor.notify.wording import COLORS, Story, one_line, story
+
+SHOWN_PICTURES = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Envelope:
+    """Addresses without names, as the project file has them."""
+
+    sender: str
+    to: tuple[str, ...]
+
+    @property
+    def domain(self) -> str:
+        return self.sender.rpartition("@")[2]
+
+
+def compose(notification: Notification, envelope: Envelope, *, false_alarm_rate: float) -> EmailMessage:
+    """The same mail at every attempt: one that is delivered twice has the same Message-ID twice."""
+    words = story(notification, false_alarm_rate=false_alarm_rate)
+    drawn = [found for evidence in notification.evidence[:SHOWN_PICTURES] if (found := picture(evidence))]
+    message = EmailMessage(policy=SMTP)
+    _address(message, notification, envelope, words)
+    message.set_content(_text(words, drawn), cte="quoted-printable")
+    cids = [f"picture{number}.{_digest(notification)}@{envelope.domain}" for number in range(len(drawn))]
+    message.add_alternative(_html(words, drawn, cids), subtype="html", cte="quoted-printable")
+    _, html = message.iter_parts()
+    for number, (cid, found) in enumerate(zip(cids, drawn, strict=True), start=1):
+        name = f"picture{number}.png"
+        html.add_related(found.png, "image", "png", cid=f"<{cid}>", disposition="inline", filename=name)
+    return message
+
+
+def _address(message: EmailMessage, notification: Notification, envelope: Envelope, words: Story) -> None:
+    project, domain = one_line(notification.project), envelope.domain
+    message["From"] = Address(f"Siklus {project}", addr_spec=envelope.sender)
+    message["To"] = [Address(addr_spec=reader) for reader in envelope.to]
+    message["Subject"] = words.subject
+    message["Date"] = notification.time
+    message["Message-ID"] = f"<{_digest(notification)}@{domain}>"
+    if notification.events and not notification.test:
+        # Mail programs show what refers to the same mail as one conversation: an alert's beginning and end.
+        message["References"] = f"<{_thread(notification)}@{domain}>"
+    message["List-Id"] = f"<{project}.siklus.{domain}>"
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"  # what Exchange goes by instead
+
+
+def _digest(notification: Notification) -> str:
+    # The id alone is not enough: the next database begins at 1 again.
+    return _hashed(
+        notification.project, notification.receiver, notification.time.isoformat(), str(notification.id)
+    )
+
+
+def _thread(notification: Notification) -> str:
+    first = min(notification.events, key=lambda event: (event.since, event.rule, event.label))
+    since = first.since.isoformat()
+    return "alert-" + _hashed(notification.project, first.rule, first.label, since)
+
+
+def _hashed(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:24]
+
+
+def _text(words: Story, drawn: Sequence[Picture]) -> str:
+    return _TEMPLATES.get_template("mail.txt").render(story=words, pictures=[found.about for found in drawn])
+
+
+def _html(words: Story, drawn: Sequence[Picture], cids: Sequence[str]) -> str:
+    pictures = [(cid, found.about) for cid, found in zip(cids, drawn, strict=True)]
+    return _TEMPLATES.get_template("mail.html").render(story=words, pictures=pictures, colors=COLORS)
+
+
+def _parts(text: str) -> list[tuple[bool, str]]:
+    """Pieces of a text, and whether each is code, which stands between backticks."""
+    return [(number % 2 == 1, part) for number, part in enumerate(re.split(r"`([^`]+)`", text))]
+
+
+_TEMPLATES = Environment(
+    loader=PackageLoader("siklus.monitor.notify"),
+    autoescape=select_autoescape(["html"]),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_TEMPLATES.filters["parts"] = _parts
