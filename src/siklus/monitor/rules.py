@@ -13,10 +13,10 @@ from msgspec import Struct, structs
 from siklus.errors import AlertError
 from siklus.monitor.signals import SIGNALS
 from siklus.project.alerts import PlacedAlert, Severity
+from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.sections import Project
 
 DAY = 86_400
-LOG = "log"  # the receiver where [notify] declares none
 
 Comparison: TypeAlias = Literal[">", "<"]
 
@@ -162,7 +162,7 @@ def project_rules(project: Project) -> tuple[Rule, ...]:
 
     AlertError AL001 for a signal that does not exist, AL002 for a `feature` where the signal has none.
     """
-    everybody = tuple(sorted(project.notify)) or (LOG,)
+    everybody = tuple(sorted(project.notify)) or tuple(DEFAULT_RECEIVERS)
     own = [_own(alert, everybody) for alert in project.alerts]
     taken = {rule.name for rule in own}
     defaults = DEFAULTS if project.monitor.default_alerts else ()

@@ -92,7 +92,7 @@ def read_alerts(raw: object, places: Places, *, receivers: Collection[str]) -> t
         for name in alert.notify or ():
             if name not in receivers:
                 told = f"{alert.place}: [[alerts]] notify = {name!r}: no [notify.{name}]"
-                wanted = near(name, sorted(receivers)) if receivers else f"a section [notify.{name}]"
+                wanted = f"a section [notify.{name}], or {near(name, sorted(receivers))}"
                 raise ProjectError("PJ017", told, expected=wanted)
     return alerts
 

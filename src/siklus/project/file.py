@@ -14,6 +14,7 @@ import msgspec
 from siklus.errors import ProjectError
 from siklus.project.alerts import TABLE as ALERTS
 from siklus.project.alerts import read_alerts
+from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.overrides import override
 from siklus.project.paths import Paths
 from siklus.project.places import Places, find_places
@@ -104,7 +105,7 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
         **sections,
         gates=_gates(raw.get("gates", {}), places),
         notify=receivers,
-        alerts=read_alerts(raw.get(ALERTS, []), places, receivers=receivers),
+        alerts=read_alerts(raw.get(ALERTS, []), places, receivers={*DEFAULT_RECEIVERS, *receivers}),
     )
 
 
