@@ -52,21 +52,19 @@ class QualityFloor(Struct, frozen=True, kw_only=True):
 
 
 class QualityAlarm(Struct, frozen=True, kw_only=True):
-    """Whether the champion's quality is beyond the floor, by tests that may be looked at any time.
+    """Whether the champion's quality is beyond the floor, by a test that may be looked at any time.
 
-    ``loss``: what is averaged row by row, less being better: the watched metric's own loss, or one that
-    stands in for it. ``limit``: the floor in that loss's unit. ``mean``, ``low``, ``high``: that mean over
-    ``rows`` labelled rows, with its confidence sequence; None where too few rows bound it. ``evidence``:
-    the e-detector's statistic as a multiple of what raises the alarm, so that 1 does.
+    ``rows``: labelled rows, in the order in which their outcomes came. ``estimate``: the watched metric on
+    them, with bounds that hold at all times together (None below 100 rows). ``log_evidence``: ln of the
+    e-detector's statistic over the last 60 steps with outcomes; the alarm is raised at ``log_threshold``.
+    ``since``: when the outcomes began to come that speak most against it.
     """
 
-    loss: str
-    limit: float
     rows: int
-    mean: float | None
-    low: float | None
-    high: float | None
-    evidence: float
+    estimate: Estimate
+    log_evidence: float
+    log_threshold: float
+    since: datetime | None
     alarm: bool
     said: str
 

@@ -43,6 +43,9 @@ class Metric:
     of: ScoreOf
 
 
+# What models are chosen and watched by where nothing else is said.
+DEFAULT_METRIC: Mapping[Task, str] = {"classification": "log_loss", "regression": "mae"}
+
 RATES: Mapping[str, ClassRate] = {
     "balanced_accuracy": ClassRate(hits=1, actual=1, predicted=0, over="actual"),
     "f1": ClassRate(hits=2, actual=1, predicted=1, over="positive"),

@@ -8,13 +8,11 @@ from siklus.contract.columns import Contract, read_contract
 from siklus.errors import ProjectError
 from siklus.project.file import OpenProject
 from siklus.project.sections import Project
-from siklus.stats.scores import metric_named
+from siklus.stats.scores import DEFAULT_METRIC, metric_named
 from siklus.train.candidates import Candidate, Question
 from siklus.train.gates import refuse_wrong_gates
 from siklus.train.own import find_candidate, refuse_unusable_columns
 from siklus.train.search import BASELINES, Trial
-
-DEFAULT_METRIC = {"classification": "log_loss", "regression": "mae"}
 
 
 @dataclass(frozen=True, kw_only=True)
