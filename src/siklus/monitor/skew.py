@@ -16,8 +16,8 @@ import numpy as np
 from siklus.bundle.read import Bundle
 from siklus.contract.check import check
 from siklus.contract.columns import Contract
-from siklus.contract.decode import Rows, decode_records, decode_table
-from siklus.contract.quick import QuickReader
+from siklus.contract.decode import Decoded, Rows, decode_records, decode_table
+from siklus.contract.quick import QuickReader, Row
 from siklus.errors import MonitorError
 from siklus.monitor.answers import AnswersAgain, Certificate, Model
 from siklus.monitor.bits import Marks, unequal
@@ -178,17 +178,20 @@ class _Check:
         return unlike
 
     def _quickly(self, records: Sequence[PredictionRecord]) -> tuple[Places, Rows | None]:
-        """The rows that the quick way takes, and what it makes of them."""
-        if self._quick is None:
-            return np.zeros(0, dtype=np.int64), None
-        bodies = (b'{"features":' + json_text(record.features) + b"}" for record in records)
-        read = [self._quick.row(body) for body in bodies]
-        together = self._quick.rows([row for row in read if row is not None])
-        if together is None:  # one of them is refused
-            read = [row if row is not None and self._quick.rows([row]) else None for row in read]
-            together = self._quick.rows([row for row in read if row is not None])
+        """The places of the rows that the quick way takes, and what it makes of them; None where of none."""
+        read: list[Row | None] = [None] * len(records)
+        if self._quick is not None:
+            bodies = (b'{"features":' + json_text(record.features) + b"}" for record in records)
+            read = [self._quick.row(body) for body in bodies]
+            if self._read_together(read) is None:  # one of them is refused: it must not hide the others
+                read = [row if self._read_together([row]) else None for row in read]
         places = np.flatnonzero(np.array([row is not None for row in read], dtype=bool))
-        return places, None if together is None or not len(places) else together.rows
+        together = self._read_together(read)
+        return places, None if together is None else together.rows
+
+    def _read_together(self, read: Sequence[Row | None]) -> Decoded | None:
+        rows = [row for row in read if row is not None]
+        return self._quick.rows(rows) if self._quick is not None and rows else None
 
 
 def _without(contract: Contract, hidden: Sequence[str]) -> Contract:
