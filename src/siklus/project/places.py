@@ -72,7 +72,8 @@ def _keys(text: str) -> Iterator[tuple[Key, int]]:
         if header := _HEADER.match(line):
             section = _parts(header[2])
             if header[1] == "[[":
-                section, arrays[section] = (*section, f"{ITEM}{arrays[section]}"), arrays[section] + 1
+                arrays[section] += 1
+                section = (*section, f"{ITEM}{arrays[section] - 1}")
             yield section, number
         elif assignment := _ASSIGNMENT.match(line):
             yield (*section, *_parts(assignment[1])), number
