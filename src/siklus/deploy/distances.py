@@ -1,10 +1,11 @@
 """Drift in PromQL: a window's rows against training's, by column and version, over all replicas.
 
-The same numbers as `stats.distance` has of the same counts. A window's rows are the increase of each bin's
-counter, summed over the replicas; training's are what the reference's gauges tell. The distances compare
-values, so what no bin takes (missing, unseen, out of range) is left out of them, there as here.
-
+The same numbers as `stats.distance` and `stats.shift` have of the same counts. A window's rows are the
+increase of each bin's counter, summed over the replicas; training's are what the reference's gauges tell.
 `increase` extrapolates to the edges of the window: over an hour, scraped every 15 s, by at most 0.4 %.
+
+X² differs in one thing: PromQL knows no order of bins, so those that are too thin to be judged alone are all
+put together, where `stats.shift.pooled` makes several groups of them if there are many.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,21 +14,23 @@ from string import Template
 from msgspec import Struct
 
 from siklus.ledgers.bins import ABOVE, BELOW, MISSING, NON_FINITE, UNSEEN
-
-PSEUDO_COUNT = 0.5
+from siklus.stats.distance import PSEUDO_COUNT
+from siklus.stats.shift import FEWEST
 
 BIN_ROWS, ROWS = "siklus:feature_bin:rows", "siklus:feature:rows"
-BIN_REFERENCE_ROWS = "siklus:feature_bin:reference_rows"
-BIN_SHARE, BIN_REFERENCE_SHARE = "siklus:value_bin:share", "siklus:value_bin:reference_share"
+BIN_REFERENCE_ROWS, REFERENCE_ROWS = "siklus:feature_bin:reference_rows", "siklus:feature:reference_rows"
+BIN_SHARE, BIN_REFERENCE_SHARE = "siklus:feature_bin:share", "siklus:feature_bin:reference_share"
+SMOOTH_SHARE, SMOOTH_REFERENCE_SHARE = "siklus:smooth_bin:share", "siklus:smooth_bin:reference_share"
+EXPECTED = "siklus:value_bin:expected_rows"
+POOLED, REFERENCE_POOLED = "siklus:pooled_bin:rows", "siklus:pooled_bin:reference_rows"
 PSI, HELLINGER, JENSEN_SHANNON = "siklus:drift_psi", "siklus:drift_hellinger", "siklus:drift_jensen_shannon"
-X2 = "siklus:drift_x2"
+X2, FREEDOM = "siklus:drift_x2", "siklus:drift_x2_freedom"
 
-_COLUMN = "job, version, feature"
 _JOB = 'job="$job"'
-# No word of a vocabulary is written in single angle brackets, so these five name nothing else.
+_COLUMN = "job, version, feature"
+_ENOUGH = f"\n  and {ROWS}{{{_JOB}}} >= $min_rows"
+# No word of a vocabulary stands in single angle brackets, so these five name nothing else.
 _VALUES = f'{_JOB},bin!~"{MISSING}|{NON_FINITE}|{BELOW}|{ABOVE}|{UNSEEN}"'
-_ENOUGH = f"\nand {ROWS}{{{_JOB}}} >= $min_rows"
-_P, _Q = f"{BIN_SHARE}{{{_JOB}}}", f"{BIN_REFERENCE_SHARE}{{{_JOB}}}"
 
 
 class Recording(Struct, frozen=True, kw_only=True):
@@ -49,9 +52,36 @@ def drift_recordings(*, job: str, window: str, min_rows: int) -> Iterator[Record
         yield Recording(record=record, meaning=meaning, expression=Template(expression).substitute(values))
 
 
-def _shares(rows: str) -> str:
-    counted = f"({rows}{{{_VALUES}}} + {PSEUDO_COUNT})"
-    return f"{counted}\n  / on ({_COLUMN}) group_left () sum by ({_COLUMN}) {counted}"
+def _sum(of: str) -> str:
+    return f"sum by ({_COLUMN}) ({of})"
+
+
+def _of_column(part: str, whole: str, *, by: str = "/") -> str:
+    """Each bin's ``part`` by one value for its column."""
+    return f"{part}\n  {by} on ({_COLUMN}) group_left () {whole}"
+
+
+_N, _M = f"{BIN_ROWS}{{{_JOB}}}", f"{BIN_REFERENCE_ROWS}{{{_JOB}}}"
+_VALUE_N, _VALUE_M = f"{BIN_ROWS}{{{_VALUES}}}", f"{BIN_REFERENCE_ROWS}{{{_VALUES}}}"
+_P, _Q = f"{BIN_SHARE}{{{_JOB}}}", f"{BIN_REFERENCE_SHARE}{{{_JOB}}}"
+_SMOOTH_P, _SMOOTH_Q = f"{SMOOTH_SHARE}{{{_JOB}}}", f"{SMOOTH_REFERENCE_SHARE}{{{_JOB}}}"
+_POOLED_N, _POOLED_M = f"{POOLED}{{{_JOB}}}", f"{REFERENCE_POOLED}{{{_JOB}}}"
+_THICK, _THIN = (f"{EXPECTED}{{{_JOB}}} {than} {FEWEST}" for than in (">=", "<"))
+
+
+def _smooth(rows: str) -> str:
+    counted = f"({rows} + {PSEUDO_COUNT} and {_N} + {_M} > 0)"
+    return _of_column(counted, _sum(counted))
+
+
+def _divergence(share: str) -> str:
+    """Kullback and Leibler's, from the middle between both; an empty bin, whose logarithm is none, adds 0."""
+    return _sum(f"({share} > 0)\n    * log2(2 * {share} / ({_P} + {_Q}))")
+
+
+def _pooled(rows: str) -> str:
+    together = f"{_sum(f'{rows} and {_THIN}')}\n    and {_sum(_THIN)} >= {FEWEST}"
+    return f'({rows} and {_THICK})\n  or label_replace({together}, "bin", "<few>", "", "")'
 
 
 _RECORDINGS: Mapping[str, tuple[str, str]] = {
@@ -59,36 +89,56 @@ _RECORDINGS: Mapping[str, tuple[str, str]] = {
         "Rows of the window, by bin, over all replicas.",
         f"sum by ({_COLUMN}, bin) (increase(ml_feature_bin_total{{{_JOB}}}[$window]))",
     ),
-    ROWS: (
-        "The same of all bins of a column.",
-        f"sum by ({_COLUMN}) ({BIN_ROWS}{{{_JOB}}})",
-    ),
+    ROWS: ("The same of a whole column.", _sum(_N)),
     BIN_REFERENCE_ROWS: (
-        "Rows of the training, by bin. Each replica tells them, so they are not added up.",
-        f"max by ({_COLUMN}, bin) (ml_feature_reference_ratio{{{_JOB}}})\n"
-        f"  * on ({_COLUMN}) group_left () max by ({_COLUMN}) (ml_feature_reference_rows{{{_JOB}}})",
+        "Rows of the training, by bin. Every replica tells them, so they are not added up.",
+        "round("
+        + _of_column(
+            f"max by ({_COLUMN}, bin) (ml_feature_reference_ratio{{{_JOB}}})",
+            f"max by ({_COLUMN}) (ml_feature_reference_rows{{{_JOB}}})",
+            by="*",
+        )
+        + ")",
     ),
-    BIN_SHARE: (
-        "Shares of the bins that hold values, in the window; half a row in each keeps logarithms finite.",
-        _shares(BIN_ROWS),
+    BIN_SHARE: ("Shares of the window's rows.", _of_column(_N, f"({ROWS}{{{_JOB}}} > 0)")),
+    BIN_REFERENCE_SHARE: ("Shares of the training's rows.", _of_column(_M, f"({_sum(_M)} > 0)")),
+    SMOOTH_SHARE: (
+        f"The window's shares with {PSEUDO_COUNT} rows more a bin, so that each has a logarithm; "
+        "bins that are empty in both are left out.",
+        _smooth(_N),
     ),
-    BIN_REFERENCE_SHARE: (
-        "Likewise in the training.",
-        _shares(BIN_REFERENCE_ROWS),
-    ),
+    SMOOTH_REFERENCE_SHARE: ("The training's likewise.", _smooth(_M)),
     PSI: (
         "The population stability index.",
-        f"sum by ({_COLUMN}) (({_P} - {_Q}) * ln({_P} / {_Q})){_ENOUGH}",
+        _sum(f"\n  ({_SMOOTH_P} - {_SMOOTH_Q})\n  * ln({_SMOOTH_P} / {_SMOOTH_Q})\n") + _ENOUGH,
     ),
     HELLINGER: (
-        "Hellinger's distance, 0 to 1.",
-        f"sqrt(sum by ({_COLUMN}) ((sqrt({_P}) - sqrt({_Q})) ^ 2) / 2){_ENOUGH}",
+        "Hellinger's distance, from 0 to 1.",
+        f"sqrt({_sum(f'(sqrt({_P}) - sqrt({_Q})) ^ 2')} / 2){_ENOUGH}",
     ),
     JENSEN_SHANNON: (
-        "Jensen and Shannon's distance, 0 to 1.",
-        f"sqrt(clamp_min(sum by ({_COLUMN}) (\n"
-        f"    {_P} * log2(2 * {_P} / ({_P} + {_Q}))\n"
-        f"    + {_Q} * log2(2 * {_Q} / ({_P} + {_Q}))\n"
-        f"  ) / 2, 0)){_ENOUGH}",
+        "Jensen and Shannon's distance, from 0 to 1.",
+        f"sqrt(clamp_min({_divergence(_P)}\n  + {_divergence(_Q)}, 0) / 2){_ENOUGH}",
+    ),
+    EXPECTED: (
+        "By so many rows a bin of values is found too thin to be judged alone: training's, or as many of "
+        "them as a window of that size would have.",
+        _of_column(
+            _VALUE_M,
+            f"clamp_max({_sum(_VALUE_N)}\n    / {_sum(_VALUE_M)}, 1)",
+            by="*",
+        ),
+    ),
+    POOLED: ("The window's rows by bins of values, the thin ones together.", _pooled(_N)),
+    REFERENCE_POOLED: ("The training's likewise.", _pooled(_M)),
+    FREEDOM: ("Degrees of freedom of X².", f"count by ({_COLUMN}) ({_POOLED_M}) - 1 > 0"),
+    X2: (
+        "X²: without drift it is about as large as its degrees of freedom.",
+        _sum(
+            f"\n  (\n    {_of_column(_POOLED_N, _sum(_POOLED_N))}\n"
+            f"    - {_of_column(_POOLED_M, _sum(_POOLED_M))}\n  ) ^ 2\n"
+            f"  / ({_POOLED_N} + {_POOLED_M})\n"
+        )
+        + f"\n  * {_sum(_POOLED_N)} * {_sum(_POOLED_M)}\n  and {FREEDOM}{{{_JOB}}}{_ENOUGH}",
     ),
 }
