@@ -18,13 +18,15 @@ from siklus.monitor.portrait.trend import Spans, Trend
 
 BAR_HEIGHT, BARS_MARGIN = 15, 34  # points; of charts whose bars lie, with a word at each
 HEAT_COLUMNS = 30  # more are no picture any more
+LEAST_HEAT_COLUMNS = 3  # two columns are one number
 WRITTEN_CELLS = 14  # columns up to which each cell of the heat map says its number
 HEAT_COLOURS = (SECOND, "#f4f6f8", ACCENT)
 
 
 def distribution(column: ColumnPortrait) -> Drawing | None:
     """A histogram, or bars of the most frequent words; None for what has neither."""
-    if column.histogram is not None:
+    few = column.nature == "integer" and column.distinct <= len(column.frequent)
+    if column.histogram is not None and not few:
         return _histogram(column)
     return _frequent(column) if column.frequent else None
 
@@ -55,6 +57,8 @@ def _histogram(column: ColumnPortrait) -> Drawing:
 
 def _frequent(column: ColumnPortrait) -> Drawing:
     told = column.frequent
+    if column.nature == "integer":
+        told = tuple(sorted(told, key=lambda value: float(value.value)))
     rest = column.rows - column.missing - sum(value.rows for value in told)
     names = [label(value.value) for value in told]
     rows = [value.rows for value in told]
@@ -174,7 +178,7 @@ def _shares(axes: Axes, x: Sequence[object], found: Trend) -> None:
 def heat_map(found: Together) -> Drawing | None:
     """All pairs of at most thirty columns: those that have the strongest pairs."""
     names = _most_connected(found)
-    if len(names) < 2:
+    if len(names) < LEAST_HEAT_COLUMNS:
         return None
     place = {name: i for i, name in enumerate(names)}
     values = np.full((len(names), len(names)), np.nan)
@@ -182,7 +186,7 @@ def heat_map(found: Together) -> Drawing | None:
         if pair.one in place and pair.other in place:
             i, j = place[pair.one], place[pair.other]
             values[i, j] = values[j, i] = pair.value
-    side = 130 + 24 * len(names)
+    side = 150 + 26 * len(names)
     about = (
         f"Heat map of how strongly {len(names)} columns go together, pair by pair; the table says the same"
     )
@@ -217,7 +221,7 @@ def _heat(axes: Axes, values: object, names: Sequence[str]) -> None:
             if np.isfinite(value):
                 colour = "white" if abs(value) > 0.6 else "#222"
                 text = f"{value:.1f}".replace("0.", ".").replace("-.0", ".0")
-                axes.text(j, i, text, ha="center", va="center", fontsize=8, color=colour)
+                axes.text(j, i, text, ha="center", va="center", fontsize=9, color=colour)
 
 
 def _colours() -> object:

@@ -12,6 +12,7 @@ from siklus.monitor.portrait.column import ColumnPortrait, Frequent, moment_text
 from siklus.monitor.portrait.data import DataColumn, Portrait
 
 PAIRS = 20  # of the strongest, listed
+TOLD_FROM = 0.1  # below it two columns hardly know of each other
 NEARLY_CONSTANT = 0.98  # share of one value, from which on a column hardly varies
 MUCH_MISSING = 0.2  # share of cells
 MEASURES = {
@@ -73,7 +74,9 @@ def profile_page(data: Portrait, about: About) -> str:
         notes=len(data.findings) - looks,
         heat=heat_map(data.together),
         heat_left_out=max(0, len(data.together.columns) - HEAT_COLUMNS),
-        pairs=data.together.pairs[:PAIRS],
+        pairs=[pair for pair in data.together.pairs[:PAIRS] if abs(pair.value) >= TOLD_FROM],
+        compared=bool(data.together.pairs),
+        told_from=TOLD_FROM,
         measures=MEASURES,
         **_tiles(data),
     )

@@ -20,7 +20,7 @@ from siklus.monitor.pages.palette import INK
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
 POINTS_PER_INCH = 72
-CHART_WIDTH, CHART_HEIGHT = 360, 190  # points: a phone shows them one to one
+CHART_WIDTH, CHART_HEIGHT = 330, 185  # points: a phone shows them one to one
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "siklus",
@@ -83,23 +83,29 @@ def chart(
     """
     matplotlib = need("matplotlib")
     figure_of = need("matplotlib.figure").Figure
-    file = io.BytesIO()
+    canvas_of = need("matplotlib.backends.backend_svg").FigureCanvasSVG
+    file = io.StringIO()
     with matplotlib.rc_context(STYLE), warnings.catch_warnings():
         # The reader's own fonts draw the text; that matplotlib's lack a letter is of no account.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         size = (width / POINTS_PER_INCH, height / POINTS_PER_INCH)
-        figure = figure_of(figsize=size, layout="constrained", frameon=False)
+        figure = figure_of(figsize=size, frameon=False)
         axes = figure.subplots()
         axes.patch.set_visible(False)
         draw(axes)
-        figure.savefig(file, format="svg", metadata={"Date": None})
+        figure.tight_layout(pad=0.3)
+        # Not by `savefig`, which draws everything twice.
+        canvas_of(figure).print_svg(file, metadata={"Date": None})
     # Written by matplotlib a line above, so there is nothing in it to guard against.
     drawn = ElementTree.fromstring(file.getvalue())  # noqa: S314
     return _inlined(drawn, about=about)
 
 
 def _inlined(drawn: Element, *, about: str) -> Drawing:
-    found = Element("svg", {"viewBox": drawn.get("viewBox", ""), "role": "img", "aria-label": about})
+    box = drawn.get("viewBox", "0 0 0 0")
+    width, height = box.split()[2:]
+    size = {"width": width, "height": height}  # its own, where the sheet says nothing else
+    found = Element("svg", {"viewBox": box, **size, "role": "img", "aria-label": about})
     stamps = {
         f"#{made.get('id')}": made for made in drawn.iter() if made.tag.endswith("}path") and made.get("id")
     }

@@ -14,7 +14,7 @@ from siklus.contract.columns import Contract, Task, kind_of
 from siklus.contract.compare import Change, Verdict, compare
 from siklus.contract.findings import Finding
 from siklus.contract.guess import guess_column
-from siklus.contract.infer import infer
+from siklus.contract.infer import Inferred, infer
 from siklus.contract.repeats import repeated_columns, repeated_rows
 from siklus.contract.survey import Survey, read_as_moments, survey
 from siklus.errors import DataError, RowProblem
@@ -190,14 +190,29 @@ def _inferred(
     if asked.target is None:
         return None, _column_findings(surveys, asked), None
     roles = (asked.target, asked.time, asked.key)
-    drop = tuple(
-        name for name in (contract.ignored if contract else ()) if name in table and name not in roles
-    )
+    ignored = contract.ignored if contract else ()
+    drop = tuple(name for name in ignored if name in table and name not in roles)
     try:
-        found = infer(table, target=asked.target, task=asked.task, time=asked.time, key=asked.key, drop=drop)
+        found = _infer(table, asked, drop=drop)
     except DataError as exc:
-        return None, _column_findings(surveys, asked), f"{exc.code} {exc.message}"
-    return found.contract, found.findings, None
+        refusal = f"{exc.code} {exc.message}"
+    else:
+        return found.contract, found.findings, None
+    # Leaks and repeats are worth telling though a column of infinities stands in the way.
+    drop = tuple(dict.fromkeys([*drop, *(name for name, seen in surveys.items() if _beyond_float32(seen))]))
+    try:
+        return None, _infer(table, asked, drop=drop).findings, refusal
+    except DataError:
+        return None, _column_findings(surveys, asked), refusal
+
+
+def _infer(table: Table, asked: Asked, *, drop: tuple[str, ...]) -> Inferred:
+    target = asked.target or ""
+    return infer(table, target=target, task=asked.task, time=asked.time, key=asked.key, drop=drop)
+
+
+def _beyond_float32(seen: Survey) -> bool:
+    return bool((np.abs(seen.present) > FLOAT32_MAX).any())
 
 
 def _column_findings(surveys: Mapping[str, Survey], asked: Asked) -> Sequence[Finding]:
@@ -205,7 +220,7 @@ def _column_findings(surveys: Mapping[str, Survey], asked: Asked) -> Sequence[Fi
     told = [
         seen
         for name, seen in surveys.items()
-        if name not in (asked.target, asked.key) and not (np.abs(seen.present) > FLOAT32_MAX).any()
+        if name not in (asked.target, asked.key) and not _beyond_float32(seen)
     ]
     return [
         *(about for seen in told for about in guess_column(seen).findings),
@@ -217,11 +232,7 @@ def _column_findings(surveys: Mapping[str, Survey], asked: Asked) -> Sequence[Fi
 def _kinds(contract: Contract | None, surveys: Mapping[str, Survey]) -> Mapping[str, str]:
     if contract is not None:
         return {column.name: kind_of(column) for column in contract.columns}
-    guesses = {
-        name: guess_column(seen).column
-        for name, seen in surveys.items()
-        if not (np.abs(seen.present) > FLOAT32_MAX).any()
-    }
+    guesses = {name: guess_column(seen).column for name, seen in surveys.items() if not _beyond_float32(seen)}
     return {name: kind_of(column) for name, column in guesses.items() if column is not None}
 
 
