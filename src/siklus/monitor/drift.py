@@ -14,16 +14,17 @@ from siklus.errors import MonitorError
 from siklus.monitor.drift_report import (
     PREDICTION,
     ColumnDrift,
+    Direction,
     DriftReport,
     Effect,
     Jump,
     Verdict,
 )
-from siklus.monitor.drift_words import say_column
+from siklus.monitor.drift_words import TRAINING, say_column
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.distance import DISTANCES
-from siklus.stats.families import benjamini_hochberg, holm
+from siklus.stats.families import Floats, benjamini_hochberg, holm
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts, Profile
 from siklus.stats.sequential import ColumnEvidence, DriftEvidence, drift_evidence
 from siklus.stats.shift import ColumnShift, column_shift
@@ -46,11 +47,11 @@ SMALL_REFERENCE = 1_000  # rows, below which the reference's own chance hides wh
 MOSTLY = 0.5
 
 
-def drift(reference: Profile, window: Profile, *, settings: Monitor) -> DriftReport:
+def drift(reference: Profile, window: Profile, *, settings: Monitor, where: str = TRAINING) -> DriftReport:
     """Judge one window. ``window`` has the reference's bins: MonitorError MO001 otherwise.
 
-    Only what both have seen is compared: not a column that the window leaves out, nor predictions where
-    either side knows none.
+    ``where``: what the sentences call the reference. Only what both have seen is compared: not a column that
+    the window leaves out, nor predictions where either side knows none.
     """
     pairs = list(_pairs(reference, window))
     shifts = [
@@ -68,7 +69,7 @@ def drift(reference: Profile, window: Profile, *, settings: Monitor) -> DriftRep
             there = next(differs) <= settings.false_alarm_rate
             found = _judged(replace(found, p_adjusted=next(adjusted), q=next(q)), shift, (old, new))
             found = replace(found, verdict=_verdict(found, new.counts, there, settings.false_alarm_rate))
-        columns.append(replace(found, said=say_column(found, old, new)))
+        columns.append(replace(found, said=say_column(found, old, new, where=where)))
     columns.sort(key=_certainty)
     return DriftReport(
         rows=window.rows,
@@ -156,32 +157,52 @@ def _judged(
 def _effect(shift: ColumnShift, old: ColumnProfile, new: ColumnProfile) -> Effect | None:
     if shift.bins is None:
         return None
-    moved = 0.0 if isinstance(old, CategoryProfile) else rank_shift(old.counts, new.counts)
-    spread = math.sqrt(shift.bins.effect)
-    directed = abs(moved) >= MOSTLY * spread > 0
+    distance = math.sqrt(shift.bins.effect)
+    direction, sigmas = _way(old, new, distance)
     return Effect(
         p=shift.bins.p,
         p_beyond=shift.bins.p_beyond,
         distance=shift.bins.effect,
         low=shift.bins.low,
         high=shift.bins.high,
-        sigmas=abs(moved) if directed else spread,
-        direction=("up" if moved > 0 else "down") if directed else "",
+        sigmas=sigmas,
+        direction=direction,
     )
+
+
+def _way(old: ColumnProfile, new: ColumnProfile, distance: float) -> tuple[Direction, float]:
+    """Where a number's values went, and by how many σ; words have no way to go."""
+    if isinstance(old, CategoryProfile):
+        return "", distance
+    moved = rank_shift(old.counts, new.counts)
+    if abs(moved) >= MOSTLY * distance > 0:
+        return ("up" if moved > 0 else "down"), abs(moved)
+    now, places = _places(old.counts, new.counts)
+    # How far from the reference's middle, beside the reference itself: 0 for the same, 1 for all at the ends.
+    was = np.array(old.counts.bins) / sum(old.counts.bins)
+    outward = float((now - was) @ abs(places - 0.5)) * 4
+    if abs(outward) >= MOSTLY * distance > 0:
+        return ("wider" if outward > 0 else "narrower"), distance
+    return "", distance
 
 
 def rank_shift(reference: Counts, window: Counts) -> float:
     """By how many σ a normal column's mean would have to move to put its values as far up (or down).
 
     From the chance that a value of the window is above one of the reference, those in one bin counting half:
-    Φ(d/√2) for a shift by d (McGraw & Wong, Psychological Bulletin 111, 1992). Between −5 and 5.
+    Φ(d/√2) for a shift by d (McGraw & Wong, Psychological Bulletin 111, 1992). Between −5 and 5; 0 where
+    either has no row in its bins.
     """
-    old, new = (np.array(counts.bins, dtype=np.float64) for counts in (reference, window))
-    if not old.sum() or not new.sum():
+    if not sum(reference.bins) or not sum(window.bins):
         return 0.0
-    below = (np.cumsum(old) - old / 2) / old.sum()
-    above = float((new * below).sum() / new.sum())
-    return float(np.clip(math.sqrt(2) * ndtri(above), -5.0, 5.0))
+    now, places = _places(reference, window)
+    return float(np.clip(math.sqrt(2) * ndtri(float(now @ places)), -5.0, 5.0))
+
+
+def _places(reference: Counts, window: Counts) -> tuple[Floats, Floats]:
+    """The window's share of each bin, and the middle rank of the bin among the reference, 0 to 1."""
+    old, new = (np.array(counts.bins, dtype=np.float64) for counts in (reference, window))
+    return new / new.sum(), (np.cumsum(old) - old / 2) / old.sum()
 
 
 def _verdict(found: ColumnDrift, counts: Counts, there: bool, level: float) -> Verdict:

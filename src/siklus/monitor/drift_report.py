@@ -7,6 +7,7 @@ from msgspec import Struct
 PREDICTION = "<prediction>"  # the name under which the model's answers stand among the columns
 
 Role: TypeAlias = Literal["column", "prediction"]
+Direction: TypeAlias = Literal["up", "down", "wider", "narrower", ""]
 # As in `Counts`; rare: values in bins that hardly occur in the reference.
 SlotName: TypeAlias = Literal["missing", "non_finite", "below_minimum", "above_maximum", "unseen", "rare"]
 
@@ -21,9 +22,10 @@ class Effect(Struct, frozen=True, kw_only=True):
     """How far the values have moved, with bounds at 95 %. 0: not at all; 0.01 is a mean shift of about 0.1 σ.
 
     ``distance`` is δ of `siklus.stats.shift`, less what chance alone adds. ``direction``: up or down where a
-    number mostly moved that way, "" where it spread otherwise and for words, which have no order.
-    ``sigmas``: the shift of a normal column's mean that would put its values as far up or down; without a
-    direction the one that would move it by the distance. ``p`` and ``p_beyond``: X²'s own.
+    number mostly moved that way, else wider or narrower where it did that; "" for anything else, and for
+    words, which have no order. ``sigmas``: the shift of a normal column's mean that would put its values as
+    far up or down; in any other case the one that would move it by the distance. ``p`` and ``p_beyond``:
+    X²'s own.
     """
 
     p: float
@@ -32,7 +34,7 @@ class Effect(Struct, frozen=True, kw_only=True):
     low: float
     high: float
     sigmas: float
-    direction: Literal["up", "down", ""] = ""
+    direction: Direction = ""
 
 
 class Jump(Struct, frozen=True, kw_only=True):

@@ -1,6 +1,9 @@
 """Drift in plain words: what a column's finding, a whole look and repeated looks say to a newcomer."""
 
 from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
 
 from siklus.monitor.drift_report import ColumnDrift, DriftReport, Effect, Jump
 from siklus.stats.profile import CategoryProfile, ColumnProfile
@@ -8,6 +11,7 @@ from siklus.stats.sequential import DriftEvidence
 
 WORDS_SAID = 3  # those whose shares changed most
 COLUMNS_SAID = 4
+TRAINING = "in training"
 TELLING = 0.001  # a part of an alarming column is named when it stands out by itself, too
 FAR = 2.0  # σ, beyond which how far is of no matter
 
@@ -16,32 +20,34 @@ _CELLS = {
     "non_finite": "of the values are not finite",
     "below_minimum": "of the values are below the contract's minimum",
     "above_maximum": "of the values are above the contract's maximum",
-    "unseen": "of the cells hold a word that training did not know",
+    "unseen": "of the cells hold an unknown word",
     "rare": "of the values lie where hardly any did",
 }
 
 
-def say_column(finding: ColumnDrift, reference: ColumnProfile, window: ColumnProfile) -> str:
-    """The column's finding as one sentence, without its name."""
+def say_column(
+    finding: ColumnDrift, reference: ColumnProfile, window: ColumnProfile, *, where: str = TRAINING
+) -> str:
+    """The column's finding as one sentence, without its name. ``where``: the reference's name in it."""
     match finding.verdict:
         case "too few":
             return "not enough rows yet"
         case "steady":
-            return "as in training"
+            return f"as {where}"
         case "vanished":
             had = 1 - reference.counts.missing / reference.counts.rows
-            return f"no cell has a value any more; {percent(had)} had one in training"
+            return f"no cell has a value any more; {percent(had)} had one {where}"
         case "slight":
-            return f"within the tolerance: {'; '.join(_parts(finding, reference, window))}"
+            return f"within the tolerance: {'; '.join(_parts(finding, reference, window, where))}"
         case _:
-            return "; ".join(_parts(finding, reference, window))
+            return "; ".join(_parts(finding, reference, window, where))
 
 
-def say_jump(jump: Jump) -> str:
+def say_jump(jump: Jump, *, where: str = TRAINING) -> str:
     """`12 % of the cells are missing; 0.3 % were in training`"""
     then = "none" if not jump.reference_share else percent(jump.reference_share)
     verb = {"unseen": "did", "rare": "did"}.get(jump.slot, "were")
-    return f"{percent(jump.share)} {_CELLS[jump.slot]}; {then} {verb} in training"
+    return f"{percent(jump.share)} {_CELLS[jump.slot]}; {then} {verb} {where}"
 
 
 def say_report(report: DriftReport) -> str:
@@ -80,39 +86,59 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %" if share >= 0.99 else f"{100 * share:.2g} %"
 
 
-def _parts(finding: ColumnDrift, reference: ColumnProfile, window: ColumnProfile) -> Iterator[str]:
+def _parts(
+    finding: ColumnDrift, reference: ColumnProfile, window: ColumnProfile, where: str
+) -> Iterator[str]:
     """What tells, the most certain first; at least one part."""
     jumps = sorted((jump for jump in finding.jumps if jump.slot != "rare"), key=lambda jump: jump.p_beyond)
     least = min([jump.p for jump in finding.jumps] + ([finding.effect.p] if finding.effect else []))
-    told = [jump for jump in jumps if jump.p <= max(least, TELLING)]
-    yield from map(say_jump, told)
+    told = [say_jump(jump, where=where) for jump in jumps if jump.p <= max(least, TELLING)]
+    yield from told
     rare = finding.jump("rare")
     if finding.effect is not None and finding.effect.p <= max(least, TELLING):
-        yield _shift(finding.effect, reference, window)
+        yield _shift(finding.effect) or _changes(reference, window, where=where)
     elif rare is not None and (not told or rare.p <= TELLING):
-        yield say_jump(rare)
+        yield say_jump(rare, where=where)
 
 
-def _shift(effect: Effect, reference: ColumnProfile, window: ColumnProfile) -> str:
-    if isinstance(reference, CategoryProfile) and isinstance(window, CategoryProfile):
-        return _words(reference, window)
+def _shift(effect: Effect) -> str:
+    """Which way a number went; "" where it went none."""
     far = f"about {effect.sigmas:.2g} σ" if effect.sigmas < FAR else f"more than {FAR:g} σ"
-    if effect.direction:
-        return f"shifted {effect.direction}wards by {far}"
-    return f"spread otherwise, by as much as a shift of {far}"
+    match effect.direction:
+        case "up" | "down":
+            return f"shifted {effect.direction}wards by {far}"
+        case "wider":
+            return "spread wider: more very low and very high values"
+        case "narrower":
+            return "spread narrower: fewer very low and very high values"
+        case _:
+            return ""
 
 
-def _words(reference: CategoryProfile, window: CategoryProfile) -> str:
-    names = [*reference.words, "other words"]
+def _changes(reference: ColumnProfile, window: ColumnProfile, *, where: str) -> str:
+    """The bins whose shares changed most: `more JFK (45 %, 33 % in training), less EWR (…)`"""
+    most = WORDS_SAID if isinstance(reference, CategoryProfile) else 1
     then, now = sum(reference.counts.bins), sum(window.counts.bins)
     shares = [
         (b / now, a / then, name)
-        for a, b, name in zip(reference.counts.bins, window.counts.bins, names, strict=True)
+        for a, b, name in zip(reference.counts.bins, window.counts.bins, _bins(reference), strict=True)
     ]
     shares.sort(key=lambda share: -abs(share[0] - share[1]))
     told = [
-        f"{'more' if new > old else 'less'} {name} ({percent(new)}, {percent(old)} in training)"
-        for new, old, name in shares[:WORDS_SAID]
+        f"{'more' if new > old else 'less'} {name} ({percent(new)}, {percent(old)} {where})"
+        for new, old, name in shares[:most]
         if new != old
     ]
     return ", ".join(told)
+
+
+def _bins(profile: ColumnProfile) -> list[str]:
+    if isinstance(profile, CategoryProfile):
+        return [*profile.words, "other words"]
+    cuts = np.array(profile.cuts, dtype=np.float32)
+    between = [
+        f"exactly {high:.6g}" if np.nextafter(high, low) == low else f"between {low:.4g} and {high:.4g}"
+        for low, high in pairwise(cuts)
+    ]
+    ends = (f"up to {cuts[0]:.4g}", f"above {cuts[-1]:.4g}") if len(cuts) else ()
+    return [ends[0], *between, ends[1]] if ends else ["anywhere"]

@@ -7,23 +7,25 @@ what is out of range or a new word counts as that, and a column that is not ther
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from siklus.contract.columns import Contract
-from siklus.contract.decode import Decoded, class_indices, decode_records, decode_table
+from siklus.contract.columns import Contract, Integer, Number, label_text
+from siklus.contract.decode import Decoded, decode_records, decode_table
 from siklus.contract.profiles import count_rows, profile_rows, recount
 from siklus.errors import RowProblem
 from siklus.records.reading import PredictionRecord
-from siklus.stats.profile import ColumnProfile, Counts, Profile, profile_numbers, profile_words
+from siklus.stats.profile import ColumnProfile, Profile, profile_numbers, profile_words
 from siklus.table import FloatRows, Table, objects
 
 ROWS_AT_ONCE = 5_000  # of the log: their cells are Python objects, several kilobytes a row
 
 # A number, or the index of a class (−1 none of the contract's); NaN where there is none. Shape (rows,).
-Answers = NDArray[np.float64]
+Answers: TypeAlias = NDArray[np.float64]
+Instance: TypeAlias = tuple[object, object]  # a row as JSON has it, and what was answered
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,15 @@ def lenient(contract: Contract) -> Contract:
 
 
 def decode_leniently(table: Table, contract: Contract) -> Decoded:
-    """All rows, whatever breaks the contract in them."""
+    """All rows, whatever breaks the contract in them.
+
+    One stray text makes texts of all numbers of a CSV's column: those that can be read are numbers again.
+    """
+    for column in contract.columns:
+        if isinstance(column, Number | Integer) and column.name in table:
+            cells = table[column.name]
+            if cells.dtype.kind == "O":
+                table = table.with_column(column.name, objects(map(_read, cells.tolist())))
     return decode_table(table, lenient(contract))
 
 
@@ -64,6 +74,11 @@ def rows_of_table(decoded: Decoded, answers: Answers | None, *, contract: Contra
 
 def rows_of_records(records: Iterable[PredictionRecord], *, contract: Contract) -> WindowRows:
     """Logged rows with the answers that they got, without the sensitive columns, which no log keeps."""
+    return rows_of_instances(((record.features, record.prediction) for record in records), contract=contract)
+
+
+def rows_of_instances(instances: Iterable[Instance], *, contract: Contract) -> WindowRows:
+    """The same of rows as JSON has them, each with its answer; a class may be there as its text."""
     hidden = tuple(column.name for column in contract.columns if column.sensitive)
     kept = replace(
         lenient(contract),
@@ -72,10 +87,10 @@ def rows_of_records(records: Iterable[PredictionRecord], *, contract: Contract) 
     )
     matrices, answers = [np.empty((0, kept.width), np.float32)], [np.empty(0)]
     refused, problems = 0, list[RowProblem]()
-    for some in _batches(records):
-        decoded = decode_records([record.features for record in some], kept)
+    for some in _batches(instances):
+        decoded = decode_records([features for features, _ in some], kept)
         matrices.append(decoded.rows.matrix)
-        answers.append(_answers([record.prediction for record in some], kept))
+        answers.append(_answers([answer for _, answer in some], kept))
         refused += decoded.problem_count
         problems += decoded.problems
     return WindowRows(
@@ -103,21 +118,29 @@ def profile_reference(rows: WindowRows) -> Profile:
     return Profile(rows=len(rows), columns=profile_rows(rows.contract, rows.matrix), prediction=prediction)
 
 
-def without_answers(profile: Profile) -> Profile:
-    """The profile as if no prediction had been seen, so that none is compared."""
-    seen = profile.prediction
-    none = Counts(bins=(0,) * len(seen.counts.bins))
-    return replace(profile, prediction=replace(seen, counts=none))
-
-
 def _answers(predictions: Sequence[object], contract: Contract) -> Answers:
     classes = contract.target.classes
-    if classes is not None:
-        return class_indices(objects(predictions), classes).astype(np.float64)
-    return np.array([value if isinstance(value, int | float) else np.nan for value in predictions])
+    if classes is None:
+        return np.array([_number(value) for value in predictions])
+    index = {label_text(label): place for place, label in enumerate(classes)}
+    texts = (label_text(value) if isinstance(value, str | int) else None for value in predictions)
+    return np.array([np.nan if text is None else index.get(text, -1) for text in texts], dtype=np.float64)
 
 
-def _batches(records: Iterable[PredictionRecord]) -> Iterator[list[PredictionRecord]]:
-    remaining = iter(records)
+def _number(value: object) -> float:
+    read = _read(value)
+    return float(read) if isinstance(read, int | float) else np.nan
+
+
+def _read(cell: object) -> object:
+    """The number that a text says; anything else as it is."""
+    try:
+        return float(cell) if isinstance(cell, str) else cell
+    except ValueError:
+        return cell
+
+
+def _batches(instances: Iterable[Instance]) -> Iterator[list[Instance]]:
+    remaining = iter(instances)
     while some := list(islice(remaining, ROWS_AT_ONCE)):
         yield some
