@@ -46,7 +46,7 @@ def expected_quality(rows: JoinedRows, evidence: Mapping[str, Any]) -> Expected 
     if rows.classes is None or binned is None or not known.any():
         return None
     predicted, probability = rows.predicted[known], rows.probability[known]
-    said = ASSUMPTION + (SEEN if evidence.get("judged_on", "").startswith("rows that it may") else "")
+    said = ASSUMPTION + (SEEN if "fitted on" in evidence.get("judged_on", "") else "")
     count = int(known.sum())
     if len(rows.classes) != 2:
         accuracy = float(calibrated(binned, probability).mean())

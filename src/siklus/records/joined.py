@@ -15,6 +15,7 @@ from siklus.data.engine import quoted
 from siklus.errors import RecordsError
 from siklus.records.layout import Layout
 from siklus.records.query import open_views
+from siklus.table import Cells
 
 MOST_WORDS = 20  # values of a column that are told one by one, the most frequent first
 OTHER_WORDS = "(other values)"
@@ -44,13 +45,25 @@ class Words:
         return Words(self.names, self.codes[rows])
 
 
+@dataclass(frozen=True)
+class Featured:
+    """Features as they were received, JSON objects by column name, of the rows at ``places``."""
+
+    places: NDArray[np.int64]
+    texts: Cells
+
+
+NO_FEATURES = Featured(np.empty(0, dtype=np.int64), np.empty(0, dtype=object))
+
+
 @dataclass(frozen=True, kw_only=True)
 class JoinedRows:
     """Answered rows, each once, with their outcome where it is known; all arrays of shape (rows,).
 
     ``predicted``, ``outcome``: indices into ``classes``, or numbers (``classes`` None). ``probability``: that
     of the predicted class, as it was answered. ``client``: who sent the outcome, by the name of an API key.
-    ``columns``: of the features, by name.
+    ``columns``: of the features, by name. ``featured``: whole rows, where they were asked for; `take` loses
+    them.
     """
 
     classes: tuple[Label, ...] | None
@@ -64,6 +77,7 @@ class JoinedRows:
     arm: Words
     client: Words
     columns: Mapping[str, Words]
+    featured: Featured = NO_FEATURES
 
     def __len__(self) -> int:
         return len(self.made)
@@ -89,42 +103,68 @@ class JoinedRows:
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stretch:
+    """Which predictions: those made from ``since`` (None: the first) until before ``until``.
+
+    ``received_us``: of these only those whose outcome was received from this Unix time in µs on.
+    """
+
+    since: datetime | None
+    until: datetime
+    version: str | None = None
+    received_us: int | None = None
+
+
 def read_joined(
     layout: Layout,
-    since: datetime | None,
-    until: datetime,
+    stretch: Stretch,
     *,
     classes: tuple[Label, ...] | None,
     columns: Sequence[str] = (),
+    featured: int = 0,
 ) -> JoinedRows:
-    """The predictions made from ``since`` (None: the first) until before ``until``, by time; no shadows.
+    """The predictions of a stretch, by time; no shadows.
 
-    Of each of the ``columns`` the 20 most frequent values keep their name. RecordsError RC003, RC006.
+    Of each of the ``columns`` the 20 most frequent values keep their name. ``featured``: of so many rows with
+    outcomes, the newest, the features are read too. RecordsError RC003, RC006.
     """
-    with open_views(layout, for_query="joined") as connection:
+    with open_views(
+        layout, for_query="joined", made_from=stretch.since, received_from_us=stretch.received_us or 0
+    ) as connection:
         try:
-            return _joined(connection, since, until, classes, columns)
+            _ask(connection, stretch, columns, featured=featured > 0)
+            return _columns(connection, classes, columns, featured)
         except duckdb.Error as exc:
             raise RecordsError(
                 "RC006", f"{layout.root}: {exc}", expected="room on the disk, and sound Parquet files"
             ) from exc
 
 
-def _joined(
-    connection: DuckDBPyConnection,
-    since: datetime | None,
-    until: datetime,
-    classes: tuple[Label, ...] | None,
-    columns: Sequence[str],
-) -> JoinedRows:
+def _ask(connection: DuckDBPyConnection, stretch: Stretch, columns: Sequence[str], *, featured: bool) -> None:
+    """Make siklus_asked, the rows of the stretch by time."""
     cells = "".join(f", {cell_of(name)} AS c{i}" for i, name in enumerate(columns))
-    begin = datetime(1, 1, 1, tzinfo=UTC) if since is None else since
+    begin = datetime(1, 1, 1, tzinfo=UTC) if stretch.since is None else stretch.since
+    wanted, given = ["time >= ?", "time < ?"], [plain(begin), plain(stretch.until)]
+    if stretch.version is not None:
+        wanted.append(f"version = {quoted(stretch.version)}")
+    if stretch.received_us is not None:
+        wanted.append("outcome IS NOT NULL")
     connection.execute(
         "CREATE TEMP TABLE siklus_asked AS SELECT epoch_us(time) AS made, epoch_us(received) AS received, "
         "epoch_us(observed) AS observed, version, arm, client, prediction, outcome, predicted_number, "
-        f"outcome_number, probability{cells} FROM joined WHERE time >= ? AND time < ? ORDER BY made",
-        [plain(begin), plain(until)],
+        f"outcome_number, probability{', features' if featured else ''}{cells} FROM joined "
+        f"WHERE {' AND '.join(wanted)} ORDER BY made",
+        given,
     )
+
+
+def _columns(
+    connection: DuckDBPyConnection,
+    classes: tuple[Label, ...] | None,
+    columns: Sequence[str],
+    featured: int,
+) -> JoinedRows:
     texts = {name: words_in(connection, name) for name in ("version", "arm", "client")}
     sliced = {name: words_in(connection, f"c{i}", most=MOST_WORDS) for i, name in enumerate(columns)}
     answer, truth = "predicted_number", "outcome_number"
@@ -146,8 +186,17 @@ def _joined(
         outcome=_numbers(found["outcome"]),
         probability=_numbers(found["probability"]),
         columns=sliced,
+        featured=_featured(connection, featured) if featured else NO_FEATURES,
         **texts,
     )
+
+
+def _featured(connection: DuckDBPyConnection, most: int) -> Featured:
+    found = connection.execute(
+        "SELECT rowid AS place, CAST(features AS VARCHAR) AS features FROM siklus_asked "
+        f"WHERE outcome IS NOT NULL ORDER BY made DESC LIMIT {most}"
+    ).fetchnumpy()
+    return Featured(_moments(found["place"]), np.ma.filled(found["features"], "{}"))
 
 
 def words_in(connection: DuckDBPyConnection, column: str, *, most: int | None = None) -> Words:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import duckdb
@@ -23,6 +24,7 @@ from siklus.errors import RecordsError
 from siklus.records.layout import Layout, steady
 from siklus.records.outcomes import outcome_lines
 from siklus.records.parquet import SMALLEST_OBJECT, holdings, parquet_rows, write_lines
+from siklus.records.segments import ended_after
 
 # A class as its text, and the number that it is, if it is one.
 _PREDICTIONS = """
@@ -97,17 +99,21 @@ def _nodes(tree: object) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def open_views(layout: Layout, *, for_query: str = "") -> Iterator[DuckDBPyConnection]:
+def open_views(
+    layout: Layout, *, for_query: str = "", made_from: datetime | None = None, received_from_us: int = 0
+) -> Iterator[DuckDBPyConnection]:
     """A connection with the views above; those of outcomes only where the query speaks of them.
 
-    Nothing is replaced meanwhile, and the connection reads nothing but the records.
+    Nothing is replaced meanwhile, and the connection reads nothing but the records. Whoever asks for records
+    from ``made_from`` on only, or for outcomes received from a Unix time in µs on, is answered sooner:
+    earlier ones may then be left out.
     """
     layout = Layout(layout.root.absolute())
     with steady(layout), open_engine() as engine:
         try:
-            _make_views(engine, layout)
+            _make_views(engine, layout, made_from)
             if _ASKS_FOR_OUTCOMES.search(for_query):
-                _make_outcomes(engine, layout)
+                _make_outcomes(engine, layout, received_from_us)
             _close_in(engine, layout)
         except duckdb.Error as exc:
             raise RecordsError(
@@ -116,10 +122,11 @@ def open_views(layout: Layout, *, for_query: str = "") -> Iterator[DuckDBPyConne
         yield engine.connection
 
 
-def _make_views(engine: Engine, layout: Layout) -> None:
+def _make_views(engine: Engine, layout: Layout, made_from: datetime | None) -> None:
     connection = engine.connection
     held = holdings(connection, layout)
-    fresh = write_lines(held.segments, engine.scratch / "fresh.json")
+    segments = [path for path in held.segments if made_from is None or ended_after(path, made_from)]
+    fresh = write_lines(segments, engine.scratch / "fresh.json")
     connection.execute(f"CREATE TABLE siklus_fresh AS FROM {fresh.relation}")
     parts = ["FROM siklus_fresh"]
     if held.files:
@@ -129,11 +136,11 @@ def _make_views(engine: Engine, layout: Layout) -> None:
     connection.execute(_PREDICTIONS.format(name="shadows", shadow="true"))
 
 
-def _make_outcomes(engine: Engine, layout: Layout) -> None:
+def _make_outcomes(engine: Engine, layout: Layout, received_from_us: int) -> None:
     path = engine.scratch / "outcomes.tsv"
     with path.open("wb") as file:
         longest = 0
-        for line in outcome_lines(layout.outcomes):
+        for line in outcome_lines(layout.outcomes, since_us=received_from_us):
             longest = max(longest, len(line))
             file.write(line)
     kinds = ", ".join(f"{name}: {quoted(kind)}" for name, kind in _OUTCOME_KINDS.items())

@@ -9,12 +9,14 @@ import fcntl
 import os
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from siklus.files import sync_directory
 from siklus.records.frames import HEADER_BYTES, frame_of, header_of, new_mark
 
 NEW, OPEN, SEALED = ".new", ".open", ".log"
+WRITTEN_SECONDS = 60  # at most, from a record's time to its place in a segment
 FORGOTTEN_SECONDS = 3600  # a segment that is still new after that will never be one
 
 
@@ -132,6 +134,14 @@ def all_segments(directory: Path) -> list[Path]:
     # The sealed ones last: one that is renamed meanwhile is then seen twice, not missed.
     found = [*directory.glob(f"*{OPEN}"), *directory.glob(f"*{SEALED}")]
     return sorted({path.stem: path for path in found}.values())
+
+
+def ended_after(segment: Path, moment: datetime) -> bool:
+    """Whether it may hold what was written since this moment; also one that vanished meanwhile."""
+    try:
+        return segment.suffix == OPEN or segment.stat().st_mtime >= moment.timestamp() - WRITTEN_SECONDS
+    except FileNotFoundError:
+        return True
 
 
 def content_of(segment: Path) -> bytes:
