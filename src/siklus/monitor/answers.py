@@ -80,10 +80,10 @@ class AnswersAgain:
         return agreement(answers, reference, task=task, tolerance=self._tolerance, known_spread=self._spread)
 
 
-def _spread_of(predictions: ColumnProfile) -> float:
+def _spread_of(predictions: ColumnProfile) -> float | None:
     """About the standard deviation of what was predicted in training: that of its quantiles."""
     cuts = predictions.cuts if isinstance(predictions, NumericProfile) else ()
-    return float(np.std(cuts)) if cuts else 0.0
+    return float(np.std(cuts)) if len(cuts) > 1 else None
 
 
 def _number(value: object) -> float:

@@ -51,11 +51,12 @@ def agreement(
     *,
     task: Task,
     tolerance: float = TOLERANCE,
-    known_spread: float = 0.0,
+    known_spread: float | None = None,
 ) -> Parity:
     """Compare answers, probabilities or values, with ``reference`` row by row.
 
-    ``known_spread``: what is known of the values' standard deviation, where there are too few rows to tell.
+    ``known_spread``: the values' standard deviation where it is known, because these rows are few or strange;
+    it then takes the place of their own, and of an answer's distance from their mean.
     Both of shape (N, classes), or (N,) or (N, 1) for values, N at least 1: ExportError EX006 otherwise. An
     answer that is not finite is infinitely far from one that is.
     """
@@ -116,9 +117,12 @@ def _other_classes(found: Floats, wanted: Floats) -> tuple[int, int]:
     return int((other & ~equal).sum()), int((other & equal).sum())
 
 
-def _per_spread(differences: Floats, wanted: Floats, known: float) -> Floats:
-    unit = np.maximum(np.abs(wanted - np.mean(wanted)), OWN_SIZE * np.abs(wanted))
-    unit = np.maximum(unit, max(float(np.std(wanted)), known))
+def _per_spread(differences: Floats, wanted: Floats, known: float | None) -> Floats:
+    unit = OWN_SIZE * np.abs(wanted)
+    if known is None:
+        unit = np.maximum(unit, np.maximum(np.abs(wanted - np.mean(wanted)), np.std(wanted)))
+    else:
+        unit = np.maximum(unit, known)
     # 0 of 0 is no difference; anything of 0 is one without measure.
     with np.errstate(divide="ignore"):
         return np.divide(differences, unit, out=np.zeros_like(differences), where=differences > 0)
