@@ -63,9 +63,9 @@ def wasserstein(reference: ColumnProfile, window: Counts) -> float | None:
     reference's bins under the same assumptions. So a shift inside one bin is not seen, and a number that
     moves off a value which most share lies, for all that is known, in the middle of the gap beside it.
 
-    None for words, and where the reference's numbers are all in one bin.
+    None for words, for fewer than two cuts, and where the reference's numbers are all in one bin.
     """
-    if not isinstance(reference, NumericProfile):
+    if not isinstance(reference, NumericProfile) or len(reference.cuts) < 2:
         return None
     before, now = (np.array(counts.bins, dtype=np.float64) for counts in (reference.counts, window))
     if np.count_nonzero(before) < 2 or not now.any():

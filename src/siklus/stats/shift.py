@@ -34,6 +34,7 @@ TOLERANCE = 0.01  # of the distance δ: a mean shift of about 0.1 σ
 MIN_ROWS = 200
 LEVEL = 0.95  # of the effect's bounds
 FEWEST = 5  # rows that both sides must be expected to have in a bin, for χ² to be X²'s law
+NEGLIGIBLE = 1e-300  # what the inverse of the noncentral χ² says instead of 0
 SLOTS = ("missing", "non_finite", "below_minimum", "above_maximum", "unseen")
 RARE = -1  # the group of bins that hardly occur in the reference
 
@@ -165,7 +166,8 @@ def bin_shift(reference: Integers, window: Integers, *, tolerance: float = TOLER
     p = float(chdtrc(freedom, statistic))
     # Beyond 1e-15 the difference from 1 is rounding; it is never less than without a tolerance.
     beyond = max(p, float(1 - chndtr(statistic, freedom, tolerance / noise)))
-    low, high = chndtrinc(statistic, freedom, [(1 + LEVEL) / 2, (1 - LEVEL) / 2]) * noise
+    bounds = chndtrinc(statistic, freedom, [(1 + LEVEL) / 2, (1 - LEVEL) / 2]) * noise
+    low, high = np.where(bounds < NEGLIGIBLE, 0.0, bounds)
     return BinShift(
         statistic=statistic,
         freedom=freedom,
