@@ -9,10 +9,10 @@ import typer
 
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
-from siklus.deploy.alertmanager import Places, alertmanager_files
+from siklus.deploy.alertmanager import Sending, alertmanager_files
 from siklus.deploy.drafts import Compared, Draft, compare, write
 from siklus.deploy.grafana import Viewing, grafana_drafts
-from siklus.deploy.prometheus import Scraping, prometheus_drafts
+from siklus.deploy.prometheus import SCRAPE, Scraping, prometheus_drafts
 from siklus.monitor.rules import project_rules
 from siklus.project.file import OpenProject
 
@@ -54,6 +54,7 @@ def prometheus(
             "--key-file", metavar="FILE", help="An API key alone in its file, where servers ask for one."
         ),
     ] = None,
+    every: Annotated[str, typer.Option("--every", metavar="DURATION", help="How often it scrapes.")] = SCRAPE,
     force: ForceFlag = False,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
@@ -63,6 +64,7 @@ def prometheus(
     scraping = Scraping(
         targets=tuple(targets or ()),
         alertmanagers=tuple(alertmanagers or ("localhost:9093",)),
+        every=every,
         key_file=key_file,
     )
     drafts = prometheus_drafts(found.settings, project_rules(found.settings), scraping)
@@ -79,6 +81,12 @@ def alertmanager(
             metavar="DIR", help="Where passwords and URLs lie that siklus.toml takes from the environment."
         ),
     ] = None,
+    group_wait: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long a first alert waits for others of its group.")
+    ] = "30s",
+    group_interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long a group that was told waits for more.")
+    ] = "5m",
     force: ForceFlag = False,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
@@ -86,8 +94,13 @@ def alertmanager(
     """Who hears of which alert: mail and webhooks of [notify.*]."""
     found = opened(project)
     directory = to or _usual(found, "alertmanager")
-    places = Places(project=found.paths.root, secrets=secrets or directory.resolve() / "secrets")
-    files = alertmanager_files(found.settings, project_rules(found.settings), places)
+    sending = Sending(
+        project=found.paths.root,
+        secrets=secrets or directory.resolve() / "secrets",
+        group_wait=group_wait,
+        group_interval=group_interval,
+    )
+    files = alertmanager_files(found.settings, project_rules(found.settings), sending)
     return _put(files.drafts, directory, force=force, remarks=files.remarks, as_json=as_json)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from siklus.deploy.drafts import Draft
-from siklus.deploy.quoting import duration, one_line
+from siklus.deploy.quoting import checked_duration, duration, one_line
 from siklus.deploy.rendering import packaged, render
 from siklus.monitor.rules import Rule
 from siklus.project.notify import GitHub, Log, Mail, Webhook
@@ -18,14 +18,18 @@ RETENTION = 5 * 86_400  # seconds for which Alertmanager remembers what it has t
 SENDER = "siklus@localhost"  # who a mail is from where the project names nobody
 
 
-class Places(Struct, frozen=True, kw_only=True):
-    """Directories as Alertmanager sees them. ``project``: what the paths of siklus.toml start from.
+class Sending(Struct, frozen=True, kw_only=True):
+    """What only its administrator knows of an Alertmanager. Directories are as it sees them.
 
-    ``secrets``: where a person puts what siklus.toml takes from the environment.
+    ``project``: what the paths of siklus.toml start from. ``secrets``: where a person puts what siklus.toml
+    takes from the environment. ``group_wait`` and ``group_interval``: how long alerts of one group wait for
+    others before they are told first, and again.
     """
 
     project: Path
     secrets: Path
+    group_wait: str = "30s"
+    group_interval: str = "5m"
 
 
 class AlertmanagerFiles(Struct, frozen=True, kw_only=True):
@@ -66,16 +70,16 @@ class _Hook(Struct, frozen=True, kw_only=True):
     send_resolved: bool
 
 
-def alertmanager_files(project: Project, rules: Sequence[Rule], places: Places) -> AlertmanagerFiles:
-    """DeployError DP002 for a path that no file could hold."""
+def alertmanager_files(project: Project, rules: Sequence[Rule], sending: Sending) -> AlertmanagerFiles:
+    """DeployError DP002 for a path that no file could hold, DP007 for what is no duration."""
     job = project.project.name
     mails = [
-        _mail(_title(job, name), name, each, places)
+        _mail(_title(job, name), name, each, sending)
         for name, each in project.notify.items()
         if isinstance(each, Mail)
     ]
     webhooks = [
-        _webhook(_title(job, name), name, each, places)
+        _webhook(_title(job, name), name, each, sending)
         for name, each in project.notify.items()
         if isinstance(each, Webhook)
     ]
@@ -87,6 +91,8 @@ def alertmanager_files(project: Project, rules: Sequence[Rule], places: Places) 
     text = render(
         "alertmanager.yml",
         job=job,
+        group_wait=checked_duration(sending.group_wait, what="the group's wait"),
+        group_interval=checked_duration(sending.group_interval, what="the group's interval"),
         routes=routes,
         mails=mails,
         webhooks=webhooks,
@@ -96,7 +102,7 @@ def alertmanager_files(project: Project, rules: Sequence[Rule], places: Places) 
         Draft(path="alertmanager.yml", text=text),
         Draft(path="siklus.tmpl", text=packaged("templates/siklus.tmpl")),
     )
-    return AlertmanagerFiles(drafts=drafts, remarks=tuple(_remarks(project, places)))
+    return AlertmanagerFiles(drafts=drafts, remarks=tuple(_remarks(project, sending)))
 
 
 def _title(job: str, name: str) -> str:
@@ -115,12 +121,12 @@ def _repeats(rules: Sequence[Rule], receiver: str) -> Iterator[_Repeat]:
         yield _Repeat(every=duration(seconds), alerts=tuple(alerts))
 
 
-def _mail(title: str, name: str, mail: Mail, places: Places) -> _MailTo:
+def _mail(title: str, name: str, mail: Mail, sending: Sending) -> _MailTo:
     server = mail.server
     host = f"[{server.host}]" if ":" in server.host else server.host
     password = None
     if server.user is not None:
-        password = _file(mail.password_file, places) or _own_secret(name, "password", places)
+        password = _file(mail.password_file, sending) or _own_secret(name, "password", sending)
     return _MailTo(
         receiver=title,
         to=", ".join(mail.to),
@@ -131,7 +137,7 @@ def _mail(title: str, name: str, mail: Mail, places: Places) -> _MailTo:
         # It knows no "where it is offered": encryption is a must wherever a password is sent. At port 465 it
         # is spoken from the first byte on, and asking for it again would fail.
         require_tls=not server.tls and (mail.starttls == "required" or _logs_in_encrypted(mail)),
-        ca_file=_file(mail.ca_file, places),
+        ca_file=_file(mail.ca_file, sending),
         send_resolved=mail.send_resolved,
     )
 
@@ -140,35 +146,35 @@ def _logs_in_encrypted(mail: Mail) -> bool:
     return mail.server.user is not None and mail.starttls != "off"
 
 
-def _webhook(title: str, name: str, webhook: Webhook, places: Places) -> _Hook:
+def _webhook(title: str, name: str, webhook: Webhook, sending: Sending) -> _Hook:
     url_file = None
     if webhook.url is None:
-        url_file = _file(webhook.url_file, places) or _own_secret(name, "url", places)
+        url_file = _file(webhook.url_file, sending) or _own_secret(name, "url", sending)
     return _Hook(
         receiver=title,
         url=webhook.url and one_line(webhook.url, what=f"[notify.{name}] url"),
         url_file=url_file,
-        ca_file=_file(webhook.ca_file, places),
+        ca_file=_file(webhook.ca_file, sending),
         send_resolved=webhook.send_resolved,
     )
 
 
-def _file(path: str | None, places: Places) -> str | None:
-    return None if path is None else one_line(str(places.project / path), what="the file")
+def _file(path: str | None, sending: Sending) -> str | None:
+    return None if path is None else one_line(str(sending.project / path), what="the file")
 
 
-def _own_secret(name: str, what: str, places: Places) -> str:
-    return one_line(str(places.secrets / f"{name}.{what}"), what="the file")
+def _own_secret(name: str, what: str, sending: Sending) -> str:
+    return one_line(str(sending.secrets / f"{name}.{what}"), what="the file")
 
 
-def _remarks(project: Project, places: Places) -> Iterator[str]:
+def _remarks(project: Project, sending: Sending) -> Iterator[str]:
     notify: Mapping[str, object] = project.notify
     for name, each in notify.items():
         match each:
             case Mail(password_env=str(variable)):
-                yield f"Put the password of ${variable} alone into {_own_secret(name, 'password', places)}."
+                yield f"Put the password of ${variable} alone into {_own_secret(name, 'password', sending)}."
             case Webhook(url_env=str(variable)):
-                yield f"Put the URL of ${variable} alone into {_own_secret(name, 'url', places)}."
+                yield f"Put the URL of ${variable} alone into {_own_secret(name, 'url', sending)}."
             case GitHub() | Log():
                 kind = "a GitHub event" if isinstance(each, GitHub) else "a line in our log"
                 yield f"[notify.{name}] is left out: Alertmanager cannot send {kind}."

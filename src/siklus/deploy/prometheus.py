@@ -8,7 +8,7 @@ from msgspec import Struct
 from siklus.deploy.distances import drift_recordings
 from siklus.deploy.drafts import Draft
 from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
-from siklus.deploy.quoting import duration, label_value, one_line, plain_in_template, target
+from siklus.deploy.quoting import checked_duration, duration, label_value, one_line, plain_in_template, target
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
 from siklus.monitor.rules import Rule
@@ -17,6 +17,7 @@ from siklus.project.durations import seconds_of
 from siklus.project.sections import Project, Serve
 
 SCRAPE = "15s"
+SERVER_DOWN = "server_down"  # the one rule that only Prometheus can have
 LONGEST_INTERVAL = 60  # seconds; what is recorded less often than every 5 minutes vanishes in between
 
 # How Prometheus writes a value for a person, by the signal's unit: its function, and what follows.
@@ -57,7 +58,9 @@ class _Alert(Struct, frozen=True, kw_only=True):
 
 
 def prometheus_drafts(project: Project, rules: Sequence[Rule], scraping: Scraping) -> list[Draft]:
-    """DeployError DP001 and DP002 for what no file could hold, DP005 when it is not known where to scrape."""
+    """DeployError DP001, DP002 and DP007 for what no file could hold; DP005 when it is not known where to
+    scrape.
+    """
     job, monitor = project.project.name, project.monitor
     interval = f"{min(seconds_of(monitor.look), LONGEST_INTERVAL)}s"
     recordings = list(drift_recordings(job=job, window=monitor.window, min_rows=monitor.min_rows))
@@ -65,7 +68,7 @@ def prometheus_drafts(project: Project, rules: Sequence[Rule], scraping: Scrapin
         _Recorded(name=name, meaning=SIGNALS[name].meaning, expression=expression(name, job=job))
         for name in EXPRESSIONS
     ]
-    alerts = [_alert(rule, job) for rule in rules]
+    alerts = [*(_alert(rule, job) for rule in rules), _server_down(project, job)]
     files = {
         "prometheus.yml": _config(project, scraping),
         f"rules/{job}-drift.yml": render("drift.yml", job=job, interval=interval, recordings=recordings),
@@ -84,7 +87,7 @@ def _config(project: Project, scraping: Scraping) -> str:
     return render(
         "prometheus.yml",
         job=project.project.name,
-        scrape=scraping.every,
+        scrape=checked_duration(scraping.every, what="the scrape interval"),
         targets=[target(each) for each in scraping.targets or (_own_target(project.serve),)],
         alertmanagers=[target(each) for each in scraping.alertmanagers],
         key_file=scraping.key_file and one_line(scraping.key_file, what="the key file"),
@@ -121,6 +124,19 @@ def _alert(rule: Rule, job: str) -> _Alert:
         notify=notify_label(rule.receivers),
         summary=_summary(rule),
         advice=plain_in_template(rule.advice),
+    )
+
+
+def _server_down(project: Project, job: str) -> _Alert:
+    """What no server can say of itself."""
+    return _Alert(
+        name=SERVER_DOWN,
+        expression=f'up{{job="{job}"}} == 0',
+        held="5m",
+        severity="critical",
+        notify=notify_label(sorted(project.notify)),
+        summary="{{ $labels.instance }} does not answer Prometheus",
+        advice="Is the server running, and may Prometheus ask it? Its log says more.",
     )
 
 

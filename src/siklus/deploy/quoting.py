@@ -5,7 +5,7 @@ import re
 import yaml
 
 from siklus.errors import DeployError
-from siklus.project.durations import UNITS
+from siklus.project.durations import UNITS, seconds_of
 
 TARGET = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
@@ -64,3 +64,12 @@ def duration(seconds: int) -> str:
     """
     unit = next(unit for unit in ("w", "d", "h", "m", "s") if not seconds % UNITS[unit])
     return f"{seconds // UNITS[unit]}{unit}"
+
+
+def checked_duration(text: str, *, what: str) -> str:
+    """A duration as it is; DeployError DP007 for anything else."""
+    try:
+        seconds_of(text)
+    except ValueError as exc:
+        raise DeployError("DP007", f"{what}: {exc}", expected="such as 15s, 1m or 1h") from exc
+    return text
