@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from siklus.bundle.read import cached
-from siklus.cli.policies import arm_of, current_policy, decide, has_control, published_policy
+from siklus.cli.control import has_control
+from siklus.cli.policies import arm_of, current_policy, decide, published_policy
 from siklus.cli.registered import SERVED, fetched, registry_of, resolved
 from siklus.errors import SiklusError
 from siklus.project.file import OpenProject

@@ -1,15 +1,13 @@
 """A project's traffic policy, from the command line's side: what is decided is brought here and published."""
 
-import getpass
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from siklus.cli.control import author, has_control, project_control
 from siklus.cli.registered import registry_of
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
-from siklus.registry.control import control_uri, open_control
 from siklus.registry.policy import CHAMPION, Allotment, PolicyArm, TrafficPolicy
 from siklus.registry.publish import bring, publish
 from siklus.registry.published import LAST_GOOD, PUBLISHED, found_policy
@@ -20,14 +18,8 @@ from siklus.registry.versions import Version
 @contextmanager
 def open_traffic(project: OpenProject) -> Iterator[Traffic]:
     """The project's policies; RegistryError RG010 when their database does not answer."""
-    url = control_uri(project.settings.state.control, project.paths.root)
-    with open_control(url, file=project.paths.control_database) as control:
+    with project_control(project) as control:
         yield Traffic(control, project.settings.project.name)
-
-
-def has_control(project: OpenProject) -> bool:
-    """Whether there is a control database to ask: a question makes none."""
-    return project.settings.state.control is not None or project.paths.control_database.is_file()
 
 
 def current_policy(project: OpenProject) -> TrafficPolicy | None:
@@ -73,17 +65,10 @@ def decide(
             policy = traffic.append(
                 allotment,
                 follows=NOTHING if seen is None else seen.revision,
-                by=_author(),
+                by=author(),
                 now=datetime.now(UTC),
                 reason=reason,
                 published=NOTHING if published is None else published.revision,
             )
     publish(policy, project.paths, registry=lambda: registry_of(project))
     return policy
-
-
-def _author() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user often has no name
-        return f"user {os.getuid()}"

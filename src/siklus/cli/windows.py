@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from siklus.bundle.read import Bundle
-from siklus.cli.policies import has_control
+from siklus.cli.control import has_control
 from siklus.cli.rows import file_source
 from siklus.contract.columns import Contract
 from siklus.contract.decode import Decoded
