@@ -59,6 +59,7 @@ COMMANDS = {
         "siklus.cli.verify_skew", "prove that training and serving see the same numbers, on logged requests"
     ),
     "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
+    "quality": Command("siklus.cli.quality", "how good the answers were, once their outcomes are known"),
     "deploy": Command("siklus.cli.deploy", "files for prometheus, alertmanager and grafana"),
     "annotate": Command("siklus.cli.annotate", "write a sentence beside a version"),
     "compare": Command("siklus.cli.compare", "two versions on the same rows, and what changed between them"),

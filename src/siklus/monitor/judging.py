@@ -130,14 +130,14 @@ def labels_of(rows: JoinedRows) -> Labels:
 def windows(
     judged: Judged, measure: Measure, *, since: datetime, until: datetime, every: timedelta
 ) -> Iterator[QualityPart]:
-    """The stretch cut in equal windows from ``since`` on; the last may be shorter, and some may be empty."""
-    count = -(-(until - since) // every)
-    place = (judged.rows.made - us_of(since)) // (every // timedelta(microseconds=1))
-    for i, places in enumerate(_by_code(place, count)):
-        start = since + i * every
-        yield part_of(
-            judged.take(places), _stamp(start), measure, since=start, until=min(start + every, until)
-        )
+    """The stretch cut at multiples of ``every``; the first and the last may be shorter, some empty."""
+    length = every // timedelta(microseconds=1)
+    first = us_of(since) // length
+    count = -(-us_of(until) // length) - first
+    for i, places in enumerate(_by_code(judged.rows.made // length - first, count)):
+        start, end = moment_of((first + i) * length), moment_of((first + i + 1) * length)
+        start, end = max(start, since), min(end, until)
+        yield part_of(judged.take(places), f"{start:%Y-%m-%d %H:%M}", measure, since=start, until=end)
 
 
 def groups(
@@ -157,12 +157,13 @@ def us_of(moment: datetime) -> int:
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
+def moment_of(us: int) -> datetime:
+    """Of Unix time in µs."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
+
+
 def _by_code(codes: NDArray[np.int64], count: int) -> Sequence[EACH]:
     """For each code from 0 on the positions at which it stands, ascending."""
     order = np.argsort(codes, kind="stable")
     cuts = np.searchsorted(codes[order], np.arange(count + 1))
     return [order[low:high] for low, high in pairwise(cuts)]
-
-
-def _stamp(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"

@@ -1,11 +1,11 @@
 """Standing: is the champion's quality beyond its floor, by a test that may be looked at any time?"""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.monitor.judging import SEED, Judged
+from siklus.monitor.judging import SEED, Judged, moment_of
 from siklus.monitor.quality import QualityAlarm, QualityFloor
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor
@@ -52,11 +52,6 @@ def step_starts(received: NDArray[np.int64], *, seconds: int) -> NDArray[np.int6
     """
     _, first = np.unique(received // (seconds * 1_000_000), return_index=True)
     return np.asarray(first[-STARTS:], dtype=np.int64)
-
-
-def moment_of(us: int) -> datetime:
-    """Of Unix time in µs."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
 
 
 def _said(evidence: FloorEvidence, floor: QualityFloor, settings: Monitor, *, since: datetime | None) -> str:

@@ -1,0 +1,193 @@
+"""`siklus quality`"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from siklus.bundle.read import Bundle, open_bundle
+from siklus.cli.options import HERE, ProjectOption, listed, opened
+from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
+from siklus.cli.registered import opened_version, registry_of
+from siklus.errors import BundleError, RegistryError
+from siklus.monitor.quality import QualityPart, QualityReport
+from siklus.monitor.quality_report import QualityQuestion, quality_report
+from siklus.monitor.quality_words import seconds_told, told
+from siklus.monitor.subject import Subjects
+from siklus.project.durations import seconds_of
+from siklus.project.file import OpenProject
+from siklus.records.layout import Layout
+from siklus.stats.intervals import Estimate
+
+app = command_app()
+
+BEYOND = 1
+
+
+@app.command()
+def quality(
+    window: Annotated[
+        str | None, typer.Option("--window", help="The last 30m, 24h, 7d …; [monitor] window by default.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Predictions made from this moment on (ISO 8601, UTC).")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="And before this one; now by default.")] = None,
+    by: Annotated[
+        str, typer.Option("--by", help="version, arm or columns (by commas), whose values are told apart.")
+    ] = "",
+    metric: Annotated[
+        str | None, typer.Option("--metric", help="Instead of the watched one.", show_default=False)
+    ] = None,
+    every: Annotated[
+        str | None, typer.Option("--every", help="The length of a window in time: 10m, 1h, 1d …")
+    ] = None,
+    fail: Annotated[bool, typer.Option("--fail", help="Exit with 1 when it is beyond its floor.")] = False,
+    project: ProjectOption = HERE,
+    as_json: JsonFlag = False,
+) -> int:
+    """Say how good the answers were, as far as their outcomes are known.
+
+    Each figure stands beside its interval, the share of predictions that have their outcome, and how late
+    the outcomes came.
+    """
+    now = datetime.now(UTC)
+    opened_project = opened(project)
+    end = _moment(until, "--until") if until is not None else now
+    question = QualityQuestion(
+        since=_since(since, window, until=end, settled=opened_project.settings.monitor.window),
+        until=end,
+        by=listed(by),
+        metric=metric,
+        every=None if every is None else timedelta(seconds=_seconds(every, "--every")),
+    )
+    champion = champion_of(opened_project)
+    report = quality_report(
+        Layout(opened_project.paths.records),
+        question,
+        opened_project.settings,
+        champion=champion,
+        bundle_of=versions_of(opened_project, champion),
+    )
+    if as_json:
+        print_json(report)
+    else:
+        show(report)
+        for line in report.remarks:
+            remarks().print(f"siklus: {line}", markup=False)
+    return BEYOND if fail and report.alarm is not None and report.alarm.alarm else 0
+
+
+def champion_of(project: OpenProject) -> Bundle:
+    """What servers here answer with by the traffic policy, or else what the registry has in production."""
+    found = Subjects(project.paths).current()
+    return opened_version(project, None)[1] if found is None else found.bundle
+
+
+def versions_of(project: OpenProject, champion: Bundle) -> Callable[[str], Bundle | None]:
+    """How to find a version that the records name; None for one that is in no registry any more."""
+
+    def bundle_of(version: str) -> Bundle | None:
+        if version == champion.version:
+            return champion
+        try:
+            registry = registry_of(project)
+            found = registry.resolve(project.settings.project.name, version)
+            return open_bundle(registry.fetch(found, project.paths.bundles), version=version)
+        except (RegistryError, BundleError):
+            return None
+
+    return bundle_of
+
+
+def show(report: QualityReport) -> None:
+    """The report as tables, the whole first."""
+    console = results()
+    title = f"Quality of {report.name}, {told(report.since)} to {told(report.until)} UTC"
+    console.print(table(title, ["", ""], _summary(report)))
+    if report.whole.metrics:
+        headings = ["metric", "value", f"{100 * report.level:g} % interval"]
+        metrics = [(name, *_figures(found)) for name, found in report.whole.metrics.items()]
+        console.print(table("\nOf all labelled predictions", headings, metrics))
+    for name, parts in report.groups.items():
+        if len(parts) > 1 or name != "version":
+            console.print(_parts(f"\nBy {name}", name, parts, report))
+    told_windows = [part for part in report.windows if part.labels.predictions]
+    if len(told_windows) > 1:
+        console.print(_parts("\nOver time", "from", told_windows, report))
+
+
+def _summary(report: QualityReport) -> Iterator[tuple[str, str]]:
+    labels = report.whole.labels
+    share = "" if labels.coverage is None else f" ({100 * labels.coverage:.3g} %)"
+    yield "predictions", f"{labels.predictions:,}, of which {labels.labelled:,} have their outcome{share}"
+    if labels.delay_median is not None:
+        half, most = seconds_told(labels.delay_median), seconds_told(labels.delay_p90)
+        yield "outcomes came", f"after {half} (half of them), {most} (nine tenths)"
+    yield report.metric, _measured(report.whole.metrics.get(report.metric))
+    if report.floor is not None:
+        yield "floor", f"{report.floor.said}: {report.whole.verdict}"
+    if report.alarm is not None:
+        yield "alarm", report.alarm.said
+    if report.expected is not None:
+        figures = [f"{name} {value:.4g}" for name, value in report.expected.metrics.items()]
+        yield "expected", f"{', '.join(figures)}. {report.expected.said}"
+
+
+def _parts(title: str, name: str, parts: Sequence[QualityPart], report: QualityReport) -> object:
+    headings = [name, "predictions", "labelled", "coverage", "delay", report.metric, "interval", "floor"]
+    rows = [
+        (
+            part.name,
+            f"{part.labels.predictions:,}",
+            f"{part.labels.labelled:,}",
+            "" if part.labels.coverage is None else f"{100 * part.labels.coverage:.3g} %",
+            seconds_told(part.labels.delay_median),
+            *_figures(part.metrics.get(report.metric)),
+            part.verdict,
+        )
+        for part in parts
+    ]
+    return table(title, headings, rows)
+
+
+def _figures(found: Estimate | None) -> tuple[str, str]:
+    """Value and interval."""
+    if found is None:
+        return "", ""
+    if found.value is None:
+        return "undefined", ""
+    bounds = "" if found.low is None or found.high is None else f"{found.low:.4g} to {found.high:.4g}"
+    return f"{found.value:.4g}", bounds
+
+
+def _measured(found: Estimate | None) -> str:
+    value, bounds = _figures(found)
+    return f"{value} ({bounds})" if bounds else value or "not known"
+
+
+def _since(since: str | None, window: str | None, *, until: datetime, settled: str) -> datetime:
+    if since is not None and window is not None:
+        raise typer.BadParameter("takes one of --since and --window")
+    if since is not None:
+        return _moment(since, "--since")
+    return until - timedelta(seconds=_seconds(window or settled, "--window"))
+
+
+def _seconds(text: str, option: str) -> int:
+    try:
+        return seconds_of(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint=option) from exc
+
+
+def _moment(text: str, option: str) -> datetime:
+    """ISO 8601; in UTC without an offset."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(
+            f"{text!r} is no moment such as 2026-01-31T09:00", param_hint=option
+        ) from exc
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)

@@ -1,0 +1,88 @@
+"""What a reader of quality must know, in plain words."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from siklus.monitor.label_checks import flood_of
+from siklus.monitor.quality import QualityReport
+from siklus.records.joined import NEVER, JoinedRows
+from siklus.stats.scores import METRICS, names_of
+
+UNITS = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def remarks_on(report: QualityReport, rows: JoinedRows, *, fewest: int) -> Iterator[str]:
+    """In the order of weight: too few labels, odd ones, other rows than those without, one sender."""
+    labels = report.whole.labels
+    if not labels.predictions:
+        yield f"No prediction was recorded from {told(report.since)} to {told(report.until)}."
+        return
+    if not labels.labelled:
+        yield (
+            f"No labels yet: none of the {labels.predictions:,} predictions has its outcome. "
+            "POST /feedback takes them (docs/http.md)."
+        )
+    elif labels.labelled < fewest:
+        yield (
+            f"Too few labels: {labels.labelled:,} of {labels.predictions:,} predictions have their outcome, "
+            f"and below {fewest:,} nothing is judged ([monitor] min_rows)."
+        )
+    yield from _odd_labels(rows)
+    if report.bias is not None and report.bias.differs:
+        yield report.bias.said
+    yield from flood_of(report.clients, report.whole, report.metric)
+    yield from _left_out(report)
+
+
+def told(moment: datetime) -> str:
+    """As a person reads it, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def seconds_told(seconds: float | None) -> str:
+    """A length of time in its largest unit, such as 1.5 h; "" for none.
+
+    >>> seconds_told(5400.0), seconds_told(0.25)
+    ('1.5 h', '0.25 s')
+    """
+    if seconds is None:
+        return ""
+    unit, size = next((found for found in UNITS if seconds >= found[1]), UNITS[-1])
+    return f"{seconds / size:.3g} {unit}"
+
+
+def _odd_labels(rows: JoinedRows) -> Iterator[str]:
+    told = rows.received != NEVER
+    unusable = int((told & ~rows.labelled).sum())
+    if unusable:
+        yield (
+            f"{unusable:,} outcomes are left out: they, or their predictions, are no "
+            f"{'number' if rows.classes is None else 'class of the champion'}."
+        )
+    early = int((told & (rows.observed != NEVER) & (rows.observed < rows.made)).sum())
+    if early:
+        yield f"{early:,} outcomes are said to have come true before their prediction was made; they count."
+    jumped = int((told & (rows.received < rows.made)).sum())
+    if jumped:
+        yield (
+            f"{jumped:,} outcomes were received before their prediction was made: a clock has jumped. They "
+            "count, without a delay."
+        )
+
+
+def _left_out(report: QualityReport) -> Iterator[str]:
+    if report.floor is None:
+        yield (
+            f"There is no floor for {report.metric}: no [monitor] floor, no gate on it, and no evaluation "
+            "that measured it."
+        )
+    unknown = [
+        name
+        for name in names_of(report.task)
+        if METRICS[name].needs == "probabilities" and name not in report.whole.metrics
+    ]
+    if report.whole.labels.labelled and unknown:
+        yield (
+            f"{', '.join(unknown)} need the probability of every class, which the log does not keep; "
+            f"`--metric {unknown[0]}` asks the model again."
+        )
