@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from siklus.bundle.read import Bundle
-from siklus.cli.control import has_control
+from siklus.cli.control import has_control, project_control
 from siklus.cli.rows import file_source
 from siklus.contract.columns import Contract
 from siklus.contract.decode import Decoded
@@ -34,7 +34,6 @@ from siklus.records.layout import Layout
 from siklus.records.query import Answer, query
 from siklus.records.read import newest, records_between
 from siklus.records.reading import PredictionRecord
-from siklus.registry.control import control_uri, open_control
 from siklus.stats.profile import Profile
 from siklus.table import Table, objects
 
@@ -111,8 +110,7 @@ def counted_window(
     settings = project.settings
     since = now - timedelta(seconds=seconds_of(window))
     late = timedelta(seconds=OVERDUE_LOOKS * seconds_of(settings.monitor.look))
-    url = control_uri(settings.state.control, project.paths.root)
-    with open_control(url, file=project.paths.control_database) as control:
+    with project_control(project) as control:
         looks = Looks(control, settings.project.name)
         last = looks.last_look()
         if last is None or last < now - late:

@@ -178,9 +178,10 @@ def _way(old: ColumnProfile, new: ColumnProfile, distance: float) -> tuple[Direc
     if abs(moved) >= MOSTLY * distance > 0:
         return ("up" if moved > 0 else "down"), abs(moved)
     now, places = _places(old.counts, new.counts)
-    # How far from the reference's middle, beside the reference itself: 0 for the same, 1 for all at the ends.
+    # How much farther from the middle, on a scale that (by Cauchy and Schwarz) ends at the distance: ranks
+    # are uniform in the reference, so how far they are from their middle has a deviation of 1/√48.
     was = np.array(old.counts.bins) / sum(old.counts.bins)
-    outward = float((now - was) @ abs(places - 0.5)) * 4
+    outward = float((now - was) @ abs(places - 0.5)) * math.sqrt(48)
     if abs(outward) >= MOSTLY * distance > 0:
         return ("wider" if outward > 0 else "narrower"), distance
     return "", distance
