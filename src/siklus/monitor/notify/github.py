@@ -1,7 +1,7 @@
 """GitHub as a receiver: a `repository_dispatch` event starts a repository's workflows, such as a training."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -11,7 +11,7 @@ from siklus.monitor.notify.wording import one_line, story
 from siklus.project.notify import GitHub
 
 API_VERSION = "2022-11-28"
-MOST_BYTES = 60_000  # of a payload; GitHub takes less than 64 kB
+MOST_BYTES = 60_000  # of all events together; GitHub takes less than 64 kB as a whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,19 +47,25 @@ class GitHubReceiver:
 def payload(notification: Notification, *, false_alarm_rate: float) -> dict[str, object]:
     """Seven properties, of GitHub's ten at most; the last events are left out where they are too many."""
     words = story(notification, false_alarm_rate=false_alarm_rate)
-    events = [_event(event) for event in notification.events]
-    found: dict[str, object] = {
+    return {
         "project": one_line(notification.project),
         "summary": words.subject,
         "status": "firing" if any(event.state == "firing" for event in notification.events) else "resolved",
         "time": notification.time.astimezone(UTC).isoformat(),
         "notification": notification.id,
         "test": notification.test,
-        "events": events,
+        "events": list(_fitting(_event(event) for event in notification.events)),
     }
-    while events and len(json.dumps(found)) > MOST_BYTES:
-        events.pop()
-    return found
+
+
+def _fitting(events: Iterable[dict[str, object]]) -> Iterator[dict[str, object]]:
+    """The first of them, until they fill a payload."""
+    size = 0
+    for event in events:
+        size += len(json.dumps(event)) + len(", ")
+        if size > MOST_BYTES:
+            return
+        yield event
 
 
 def _event(event: Event) -> dict[str, object]:

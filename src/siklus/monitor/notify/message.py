@@ -15,6 +15,7 @@ from siklus.monitor.notify.picture import Picture, picture
 from siklus.monitor.notify.wording import COLORS, Story, one_line, story
 
 SHOWN_PICTURES = 3
+THREADS = 10  # alerts that a mail refers to
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,8 +54,8 @@ def _address(message: EmailMessage, notification: Notification, envelope: Envelo
     message["Date"] = notification.time
     message["Message-ID"] = f"<{_digest(notification)}@{domain}>"
     if notification.events and not notification.test:
-        # Mail programs show what refers to the same mail as one conversation: an alert's beginning and end.
-        message["References"] = f"<{_thread(notification)}@{domain}>"
+        # Mail programs show what refers to the same as one conversation: an alert's beginning and its end.
+        message["References"] = _threads(notification, domain)
     message["List-Id"] = f"<{project}.siklus.{domain}>"
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"  # what Exchange goes by instead
@@ -67,10 +68,12 @@ def _digest(notification: Notification) -> str:
     )
 
 
-def _thread(notification: Notification) -> str:
-    first = min(notification.events, key=lambda event: (event.since, event.rule, event.label))
-    since = first.since.isoformat()
-    return "alert-" + _hashed(notification.project, first.rule, first.label, since)
+def _threads(notification: Notification, domain: str) -> str:
+    alerts = (
+        (notification.project, event.rule, event.label, event.since.isoformat())
+        for event in notification.events[:THREADS]
+    )
+    return " ".join(f"<alert-{_hashed(*alert)}@{domain}>" for alert in alerts)
 
 
 def _hashed(*parts: str) -> str:
@@ -86,6 +89,10 @@ def _html(words: Story, drawn: Sequence[Picture], cids: Sequence[str]) -> str:
     return _TEMPLATES.get_template("mail.html").render(story=words, pictures=pictures, colors=COLORS)
 
 
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _parts(text: str) -> list[tuple[bool, str]]:
     """Pieces of a text, and whether each is code, which stands between backticks."""
     return [(number % 2 == 1, part) for number, part in enumerate(re.split(r"`([^`]+)`", text))]
@@ -99,3 +106,4 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.filters["parts"] = _parts
+_TEMPLATES.filters["sentence"] = _sentence

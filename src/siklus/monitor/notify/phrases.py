@@ -19,6 +19,7 @@ class Phrase(Struct, frozen=True, kw_only=True):
 
 
 _COUNTED = "A count of all answers, not an estimate."
+_CELLS = "A count of all cells of the column, not an estimate."
 _MEASURED = f"Measured on all requests of the last {RATE_WINDOW}, not on a sample."
 _ANY_TIME = "This alarm comes without cause in at most {rate} of months, however often one looks"
 _ONE_WINDOW = "Of one window of traffic; only the alarms of drift and quality have a stated false-alarm rate."
@@ -60,7 +61,7 @@ PHRASES: Mapping[str, Phrase] = {
     ),
     "unseen_share": Phrase(
         headline="column {label}: {value} of cells hold words that training did not know",
-        sure=_COUNTED,
+        sure=_CELLS,
         commands=(*_DRIFT, "siklus contract infer"),
     ),
     "quality": Phrase(headline="quality is {value}", sure=_ONE_WINDOW, commands=_QUALITY),

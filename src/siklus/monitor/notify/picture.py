@@ -17,8 +17,8 @@ from siklus.monitor.pages.palette import ACCENT, INK, PALE, QUIET, SECOND
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
-DOTS_PER_INCH = 160  # phones show twice as many dots as they say
-WIDTH, LINE_HEIGHT, BAR_HEIGHT = 5.6, 2.4, 0.28  # inches; 5.6 fill a mail's column of 560 points
+DOTS_PER_INCH = 200  # phones show twice as many dots as they say
+WIDTH, LINE_HEIGHT, BAR_HEIGHT = 4.6, 2.2, 0.28  # inches: letters are to be read on a phone
 SHOWN_BARS = 15
 LABEL_CHARACTERS = 24
 STYLE = {
@@ -107,9 +107,9 @@ def _line(axes: Axes, series: Series, points: list[tuple[Any, float]]) -> None:
             color=SECOND,
             fontsize=9,
         )
-    axes.set_title(one_line(series.title))
+    axes.set_title(f"{one_line(series.title)} (UTC)")
     axes.grid(axis="y")
-    locator = dates.AutoDateLocator(minticks=3, maxticks=6)
+    locator = dates.AutoDateLocator(minticks=3, maxticks=5)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(locator))
     axes.yaxis.set_major_formatter(lambda value, _place: amount(value, series.unit))

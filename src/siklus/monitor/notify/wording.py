@@ -25,7 +25,7 @@ Tone = Literal["critical", "warning", "info", "resolved"]
 COLORS: Mapping[Tone, str] = {
     "critical": "#c0392b",
     "warning": "#b7791f",
-    "info": "#1f6f8b",
+    "info": "#2a87a8",
     "resolved": "#2f855a",
 }
 
@@ -35,7 +35,10 @@ _ORDER: tuple[Tone, ...] = ("critical", "warning", "info", "resolved")
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """One event in words. Each text is one line; "" where there is nothing to say."""
+    """One event in words. Each text is one line; "" where there is nothing to say.
+
+    ``silence``: the command that keeps it quiet for a while.
+    """
 
     tone: Tone
     headline: str
@@ -43,6 +46,7 @@ class Told(Struct, frozen=True, kw_only=True):
     sure: str
     advice: str
     commands: tuple[str, ...]
+    silence: str
 
 
 class Story(Struct, frozen=True, kw_only=True):
@@ -77,7 +81,7 @@ def headline(event: Event) -> str:
     value = "no value" if event.value is None else amount(event.value, kind.unit)
     title = one_line(event.title)
     if event.state == "resolved":
-        return f"{title} is over"
+        return f"resolved: {title}"
     # "Traffic has left training" would be wrong of a rule that wants to hear of a no.
     if phrase is None or event.value is None or (kind.unit == "yes/no" and event.value <= YES):
         return f"{title}: {value}"
@@ -119,27 +123,28 @@ def _told(event: Event, false_alarm_rate: float) -> Told:
     stated = phrase.sure.format(rate=amount(false_alarm_rate, "share")) if firing else ""
     return Told(
         tone=_tone(event),
-        headline=_capital(headline(event)),
+        headline=headline(event),
         happened=_happened(event),
         sure=" ".join(text for text in (certainty and f"{certainty.rstrip('.')}.", stated) if text),
         advice=one_line(event.advice, longest=LONGEST_ADVICE) if firing else "",
-        commands=(*phrase.commands, f"siklus alerts silence {event.rule}") if firing else (),
+        commands=phrase.commands if firing else (),
+        silence=f"siklus alerts silence {event.rule}" if firing else "",
     )
 
 
 def _happened(event: Event) -> str:
     kind = SIGNALS.get(event.signal, _UNKNOWN_SIGNAL)
     value = "without a value" if event.value is None else amount(event.value, kind.unit)
-    side = "above" if event.comparison == ">" else "below"
-    bound = "" if kind.unit == "yes/no" else f"; the limit is {side} {amount(event.threshold, kind.unit)}"
+    limit = "" if kind.unit == "yes/no" else f" its limit of {amount(event.threshold, kind.unit)}"
     name = f"{event.signal} of {one_line(event.label)}" if event.label else event.signal
-    since = f"Begun {moment(event.since)}." if event.state == "firing" else f"It began {moment(event.since)}."
-    return f"{one_line(name)} is {value}{bound}. {since} It is {kind.meaning}."
+    side = "above" if event.comparison == ">" else "below"
+    since = f"since {moment(event.since)}"
+    if event.state == "firing":
+        now = f"is {value}, {side}{limit}, {since}" if limit else f"is {value}, {since}"
+    else:
+        now = f"was {side}{limit} {since}; now it is {value}" if limit else f"is {value}; it was not {since}"
+    return f"{one_line(name)} {now}. It means: {kind.meaning}."
 
 
 def _tone(event: Event) -> Tone:
     return "resolved" if event.state == "resolved" else event.severity
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
