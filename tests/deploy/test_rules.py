@@ -1,0 +1,173 @@
+"""The rules before promtool: they are well formed, each fires and resolves, and the drift is numpy's."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from siklus.monitor.rules import Rule, project_rules
+from siklus.monitor.signals import SIGNALS
+from siklus.project.file import read_project
+from siklus.stats.distance import hellinger, jensen_shannon, psi
+from siklus.stats.profile import CategoryProfile, Counts
+from siklus.stats.shift import bin_shift
+from tests.deploy.programs import check, program
+from tests.deploy.projects import deployed, project
+from tests.figures import Figure
+
+OWN = """
+[notify.ops-mail]
+kind = "mail"
+to = ["ml-ops@example.com"]
+
+[[alerts]]
+name = "odd-column"
+signal = "drift_score"
+feature = 'a"b\\c {{ $value }} $(id)'
+above = 0.25
+for = "2m"
+advice = '''{{ template "x" }} "quoted" $(rm -rf /)
+second line'''
+
+[[alerts]]
+name = "idle"
+signal = "predictions_per_second"
+below = 0.5
+for = "10m"
+repeat = "never"
+"""
+MINUTE = 60
+
+
+def at(seconds: float) -> str:
+    return f"{round(seconds)}s"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return deployed(project(tmp_path, OWN), "prometheus")
+
+
+def test_promtool_is_content(files: Path) -> None:
+    told = check(program("promtool"), "check", "config", "prometheus.yml", cwd=files)
+    assert "3 rule files found" in told
+
+
+def test_every_rule_fires_and_resolves(files: Path, tmp_path: Path) -> None:
+    """Quiet, then true for as long as the rule asks and five minutes more, then quiet again."""
+    rules = project_rules(read_project(tmp_path / "siklus.toml", environment={}))
+    assert {rule.signal for rule in rules} >= {"predictions_since_training", "drift_alarm", "drift_score"}
+    tests = [_firing(rule) for rule in rules]
+    down = {"series": 'up{job="flights",instance="a:1"}', "values": "1x4 0x9 1x9"}
+    tests.append(_expecting("server_down", [down], [(4 * MINUTE, 0), (11 * MINUTE, 1), (16 * MINUTE, 0)]))
+    suite = {"rule_files": ["rules/flights-alerts.yml"], "evaluation_interval": "1m", "tests": tests}
+    (files / "tests.yml").write_text(yaml.safe_dump(suite))
+    check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
+
+
+def _firing(rule: Rule) -> dict[str, Any]:
+    quiet, loud = (0.0, rule.threshold + 1) if rule.comparison == ">" else (rule.threshold + 1, 0.0)
+    held = rule.held // MINUTE
+    labels = {"job": "flights", "signal": rule.signal}
+    if SIGNALS[rule.signal].by == "feature":
+        labels["feature"] = rule.feature or "origin"
+    told = ",".join(f"{name}={_quoted(value)}" for name, value in labels.items())
+    # `ax4` is five samples; the rule becomes true with the sixth, at five minutes.
+    values = f"{quiet}x4 {loud}x{held + 4} {quiet}x9"
+    series = [{"series": f"siklus:signal{{{told}}}", "values": values}]
+    begins, ends = 5 * MINUTE, (5 + held + 5) * MINUTE
+    moments = [(begins - MINUTE, 0), (begins + held * MINUTE, 1), (ends - MINUTE, 1), (ends, 0)]
+    if held:
+        moments.append((begins + (held - 1) * MINUTE, 0))
+    return _expecting(rule.name, series, moments)
+
+
+def _expecting(alert: str, series: list[dict[str, str]], moments: list[tuple[int, int]]) -> dict[str, Any]:
+    """``moments``: seconds, and how many alerts of that name fire then."""
+    firing = f'count(ALERTS{{alertname="{alert}",alertstate="firing",job="flights"}}) or vector(0)'
+    asked = [
+        {"expr": firing, "eval_time": at(seconds), "exp_samples": [{"labels": "{}", "value": count}]}
+        for seconds, count in moments
+    ]
+    return {"name": alert, "interval": "1m", "input_series": series, "promql_expr_test": asked}
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def test_what_a_project_writes_stays_text(files: Path) -> None:
+    """A column's name and an advice that would mean something to PromQL, YAML, Go's templates or a shell."""
+    feature = 'a"b\\c {{ $value }} $(id)'
+    series = f'siklus:signal{{job="flights",signal="drift_score",feature={_quoted(feature)}}}'
+    labels = {"job": "flights", "signal": "drift_score", "feature": feature}
+    told = {
+        "exp_labels": {**labels, "severity": "warning", "notify": ",ops-mail,"},
+        "exp_annotations": {
+            "summary": f"drift_score of {feature} is 0.5 psi, above 0.25",
+            "description": '{{ template "x" }} "quoted" $(rm -rf /)\nsecond line',
+        },
+    }
+    test = {
+        "interval": "1m",
+        "input_series": [{"series": series, "values": "0.5x9"}],
+        "alert_rule_test": [{"eval_time": "5m", "alertname": "odd-column", "exp_alerts": [told]}],
+    }
+    suite = {"rule_files": ["rules/flights-alerts.yml"], "evaluation_interval": "1m", "tests": [test]}
+    (files / "tests.yml").write_text(yaml.safe_dump(suite))
+    check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
+
+
+# Over the bins of one column: two replicas' rows in an hour, and training's. The last two are slots.
+BINS = ("a", "b", "c", "rare", "<other words>", "<missing>", "<unseen>")
+REFERENCE = Counts(bins=(600, 300, 95, 3, 2), missing=0, unseen=0)
+REPLICAS = ((240, 180, 30, 0, 3, 60, 12), (300, 60, 90, 0, 0, 0, 0))
+
+
+def test_drift_over_replicas_is_numpys(files: Path, figure: Figure) -> None:
+    rows = np.sum(REPLICAS, axis=0).tolist()
+    window = Counts(bins=tuple(rows[:5]), missing=rows[5], unseen=rows[6])
+    words = ("a", "b", "c", "rare")
+    reference = CategoryProfile(kept=(0, 1, 2, 3), words=words, size=9, counts=REFERENCE)
+    # Fewer than five rows are expected of the last two bins, alone and together, so X² leaves them out.
+    shift = bin_shift(np.array(REFERENCE.bins[:3]), np.array(rows[:3]))
+    assert shift is not None
+    expected = {
+        "siklus:drift_psi": psi(reference, window),
+        "siklus:drift_hellinger": hellinger(reference, window),
+        "siklus:drift_jensen_shannon": jensen_shannon(reference, window),
+        "siklus:drift_x2": shift.statistic,
+        "siklus:drift_x2_freedom": shift.freedom,
+        "siklus:feature:rows": window.rows,
+    }
+    asked = [
+        # promtool compares exactly, and the sums are of another order.
+        {
+            "expr": f"abs({record} / {value!r} - 1) < bool 1e-12",
+            "eval_time": "1m",
+            "exp_samples": [{"labels": '{job="flights",version="7",feature="origin"}', "value": 1}],
+        }
+        for record, value in expected.items()
+    ]
+    test = {"interval": "1s", "input_series": list(_series()), "promql_expr_test": asked}
+    suite = {"rule_files": ["rules/flights-drift.yml"], "evaluation_interval": "1s", "tests": [test]}
+    (files / "tests.yml").write_text(yaml.safe_dump(suite))
+    check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
+    figure("drift in PromQL against numpy, over two replicas", "equal to 1e-12")
+
+
+def _series() -> Any:
+    reference = [*REFERENCE.bins, REFERENCE.missing, REFERENCE.unseen]
+    for replica, counts in enumerate(REPLICAS):
+        where = f'job="flights",instance="{replica}:1",version="7",feature="origin"'
+        for name, count, before in zip(BINS, counts, reference, strict=True):
+            # Sixty steps of a second, so that the window of a minute holds just what was counted.
+            yield {
+                "series": f'ml_feature_bin_total{{{where},bin="{name}"}}',
+                "values": f"0+{count / 60}x60",
+            }
+            share = before / REFERENCE.rows
+            yield {"series": f'ml_feature_reference_ratio{{{where},bin="{name}"}}', "values": f"{share!r}x60"}
+        yield {"series": f"ml_feature_reference_rows{{{where}}}", "values": f"{REFERENCE.rows}x60"}
