@@ -118,12 +118,12 @@ def _column_evidence(
 ) -> ColumnEvidence:
     if not steps or reference.counts.rows == 0:
         return ColumnEvidence(log_evidence=0.0, since=0, part="bins", effect=0.0, alarm=False)
-    names = CATEGORY_SLOTS if isinstance(reference, CategoryProfile) else NUMERIC_SLOTS
+    names = slots_of(reference)
     bins = _since_each([step.bins if step else () for step in steps], len(reference.counts.bins))
     slots = _since_each([_slots(step, names) if step else () for step in steps], len(names) + 1)
     parts: Mapping[Part, Floats] = {
-        "bins": log_evidence(_known_bins(reference), bins),
-        "slots": log_evidence(_known_slots(reference.counts, names), slots),
+        "bins": log_evidence(known_bins(reference), bins),
+        "slots": log_evidence(known_slots(reference), slots),
     }
     # Both are of the same rows: which bin a row fell into, given that it fell into one, and whether it did.
     each = logsumexp(list(parts.values()), axis=0) - np.log(len(parts))
@@ -139,7 +139,7 @@ def _column_evidence(
     )
 
 
-def _known_bins(reference: ColumnProfile) -> Floats:
+def known_bins(reference: ColumnProfile) -> Floats:
     """a of the bins: what the reference knows of the shares of the values that lie in one.
 
     Cuts of a continuous column are order statistics of the reference: its m rows leave m + 1 gaps, whose
@@ -163,14 +163,18 @@ def _is_continuous(reference: ColumnProfile) -> bool:
     return all(np.nextafter(high, low) != low for low, high in pairwise(cuts))
 
 
-def _known_slots(counts: Counts, names: Sequence[str]) -> Floats:
+def known_slots(reference: ColumnProfile) -> Floats:
     """a of the rows in bins, then of each slot: one row more than the reference has in it.
 
     Where the contract's range is that of the reference's own rows, this is exact: what lies beyond an
     extreme is one gap of m + 1. Elsewhere it is Laplace's rule: what m rows never had may come once in m + 2.
     """
-    beside = np.array([getattr(counts, name) for name in names], dtype=np.float64) + 1.0
-    return np.concatenate([[sum(counts.bins) + 1.0], beside])
+    return np.array(_slots(reference.counts, slots_of(reference)), dtype=np.float64) + 1.0
+
+
+def slots_of(reference: ColumnProfile) -> tuple[str, ...]:
+    """The slots that a value of the column can fall into, by their names in `Counts`."""
+    return CATEGORY_SLOTS if isinstance(reference, CategoryProfile) else NUMERIC_SLOTS
 
 
 def _slots(counts: Counts, names: Sequence[str]) -> tuple[int, ...]:
