@@ -50,6 +50,9 @@ COMMANDS = {
         "siklus.cli.drift", "what traffic, or any rows, look like against training: which columns moved"
     ),
     "watch": Command("siklus.cli.watch", "look at the traffic every minute: signals, alerts, mails"),
+    "alerts": Command(
+        "siklus.cli.alerts", "the alert rules and how they stand: list, test, silence, history"
+    ),
     "predict": Command("siklus.cli.predict", "score a file"),
     "models": Command("siklus.cli.models", "the registered versions and their stages"),
     "promote": Command("siklus.cli.promote", "give a version a stage: staging, production, archived or none"),
@@ -58,6 +61,7 @@ COMMANDS = {
     "verify-skew": Command(
         "siklus.cli.verify_skew", "prove that training and serving see the same numbers, on logged requests"
     ),
+    "report": Command("siklus.cli.report", "an HTML page of a window: requests, drift, quality, alerts"),
     "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
     "quality": Command("siklus.cli.quality", "how good the answers were, once their outcomes are known"),
     "deploy": Command("siklus.cli.deploy", "files for prometheus, alertmanager and grafana"),
