@@ -169,14 +169,6 @@ def project_rules(project: Project) -> tuple[Rule, ...]:
     return (*own, *(_told(rule, everybody) for rule in defaults if rule.name not in taken))
 
 
-def watched_rules(project: Project) -> tuple[Rule, ...]:
-    """The same as Siklus' own watch asks them: it tells nobody where Alertmanager does."""
-    rules = project_rules(project)
-    if project.monitor.evaluator == "siklus":
-        return rules
-    return tuple(structs.replace(rule, receivers=()) for rule in rules)
-
-
 def _told(rule: Rule, everybody: tuple[str, ...]) -> Rule:
     return structs.replace(rule, receivers=everybody)
 
