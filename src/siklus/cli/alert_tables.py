@@ -65,17 +65,18 @@ def _duration(seconds: int) -> str:
 
 def _remarks(shown: Listing, settings: Monitor, *, now: datetime) -> list[str]:
     said = []
-    if not settings.enabled:
-        said.append("[monitor] enabled = false: `siklus serve` starts no watch.")
+    late = timedelta(seconds=LATE_LOOKS * seconds_of(settings.look))
     if settings.evaluator == "prometheus":
-        said.append("Alertmanager sends by these rules (`siklus deploy prometheus`); Siklus sends nothing.")
-    every = timedelta(seconds=seconds_of(settings.look))
-    if shown.looked is None:
-        said.append("Nobody has looked yet: `siklus serve` and `siklus watch` do.")
-    elif now - shown.looked > LATE_LOOKS * every:
         said.append(
-            f"Nobody has looked since {_minute(shown.looked)} UTC: `siklus serve` and `siklus watch` do."
+            "Prometheus asks these rules (`siklus deploy prometheus`): Alertmanager knows their state."
         )
+    elif shown.looked is None:
+        said.append("Nobody has looked yet: `siklus serve` and `siklus watch` do.")
+    elif now - shown.looked > late:
+        looked = _minute(shown.looked)
+        said.append(f"Nobody has looked since {looked} UTC: `siklus serve` and `siklus watch` do.")
+    if not settings.enabled:
+        said.append("`siklus serve` starts no watch: [monitor] enabled is false.")
     for waiting in shown.waiting:
         receiver, reason = waiting.notification.receiver, waiting.reason or "not tried yet"
         again = f"{waiting.attempts} attempts, the next at {_minute(waiting.due)} UTC"
