@@ -76,7 +76,7 @@ def quality(
         show(report)
         for line in report.remarks:
             remarks().print(f"siklus: {line}", markup=False)
-    return BEYOND if fail and report.alarm is not None and report.alarm.alarm else 0
+    return BEYOND if fail and report.beyond else 0
 
 
 def champion_of(project: OpenProject) -> Bundle:

@@ -135,3 +135,8 @@ class QualityReport(Struct, frozen=True, kw_only=True):
     bias: LabelBias | None = None
     clients: tuple[ClientShare, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @property
+    def beyond(self) -> bool:
+        """Whether quality is beyond its floor, in this stretch alone or by the test of all looks."""
+        return self.whole.verdict == "beyond" or (self.alarm is not None and self.alarm.alarm)

@@ -12,6 +12,7 @@ from siklus.project.sections import Monitor
 from siklus.stats.anytime import STARTS, FloorEvidence, anytime_estimate, floor_evidence
 
 MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds
+MOST_TOLD = 50.0  # of the evidence's logarithm, so that its number can be written
 MOST_ROWS = 300_000  # the newest outcomes; more say nothing that these do not
 
 
@@ -61,4 +62,9 @@ def _said(evidence: FloorEvidence, floor: QualityFloor, settings: Monitor, *, si
             f"Beyond its floor ({floor.said}) in the outcomes that came since {since:%Y-%m-%d %H:%M}. "
             f"A month without such a change raises this alarm with a chance of {rate} at most."
         )
-    return f"No alarm: not beyond its floor ({floor.said}), as far as the outcomes tell."
+    odds = f"{np.exp(min(evidence.log_evidence, MOST_TOLD)):,.3g}"
+    asked = f"{np.exp(evidence.log_threshold):,.0f}"
+    return (
+        f"No alarm: evidence of {odds} to 1 that it is beyond its floor, where {asked} to 1 are asked for, "
+        "because it is looked at again and again."
+    )

@@ -1,6 +1,7 @@
 """Joined: what was answered in a stretch of time, with what came true, as columns of numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -129,16 +130,22 @@ def read_joined(
     Of each of the ``columns`` the 20 most frequent values keep their name. ``featured``: of so many rows with
     outcomes, the newest, the features are read too. RecordsError RC003, RC006.
     """
-    with open_views(
+    views = open_views(
         layout, for_query="joined", made_from=stretch.since, received_from_us=stretch.received_us or 0
-    ) as connection:
-        try:
-            _ask(connection, stretch, columns, featured=featured > 0)
-            return _columns(connection, classes, columns, featured)
-        except duckdb.Error as exc:
-            raise RecordsError(
-                "RC006", f"{layout.root}: {exc}", expected="room on the disk, and sound Parquet files"
-            ) from exc
+    )
+    with views as connection, _read_errors(layout):
+        _ask(connection, stretch, columns, featured=featured > 0)
+        return _columns(connection, classes, columns, featured)
+
+
+def count_labelled(layout: Layout, version: str, *, until_us: int) -> int:
+    """The version's predictions whose outcome was received until this Unix time in µs. RC003, RC006."""
+    with open_views(layout, for_query="joined") as connection, _read_errors(layout):
+        [(count,)] = connection.execute(
+            "SELECT count(*) FROM joined WHERE version = ? AND received <= make_timestamp(?)",
+            [version, until_us],
+        ).fetchall()
+        return int(count)
 
 
 def _ask(connection: DuckDBPyConnection, stretch: Stretch, columns: Sequence[str], *, featured: bool) -> None:
@@ -224,6 +231,16 @@ def cell_of(name: str) -> str:
 def plain(moment: datetime) -> datetime:
     """The same in UTC, without its time zone, as DuckDB's views have it."""
     return moment.astimezone(UTC).replace(tzinfo=None)
+
+
+@contextmanager
+def _read_errors(layout: Layout) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as exc:
+        raise RecordsError(
+            "RC006", f"{layout.root}: {exc}", expected="room on the disk, and sound Parquet files"
+        ) from exc
 
 
 def _listed(words: Sequence[Label]) -> str:

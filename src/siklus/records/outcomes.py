@@ -6,11 +6,13 @@ same outcome again changes nothing, and another one for the same id is refused.
 
 import os
 import sqlite3
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -39,6 +41,8 @@ INSERT INTO outcomes (prediction_id, outcome, observed_us, received_us, client) 
 """
 _COLUMNS = "SELECT name FROM pragma_table_info('outcomes')"
 _CLIENT = "ALTER TABLE outcomes ADD COLUMN client TEXT"  # databases of earlier versions have none
+_LAST_BUT = "SELECT received_us FROM outcomes ORDER BY received_us DESC LIMIT 1 OFFSET ?"
+_LAST_BEFORE = "SELECT max(received_us) FROM outcomes WHERE received_us < ?"
 _SINCE = "FROM outcomes WHERE received_us >= ?"
 _BY_TIME = "CREATE INDEX IF NOT EXISTS outcomes_by_time ON outcomes (received_us)"
 
@@ -163,6 +167,37 @@ def outcome_lines(path: Path, *, since_us: int = 0) -> Iterator[bytes]:
     line = " || char(9) || ".join(fields)
     for (text,) in _read(path, f"SELECT CAST({line} || char(10) AS BLOB) {_SINCE}", since_us):
         yield text
+
+
+@dataclass(frozen=True)
+class Newest:
+    """The newest outcomes: those received from ``from_us`` on; ``first_id`` names the earliest prediction."""
+
+    from_us: int
+    first_id: str
+
+
+def outcome_stamp(path: Path) -> tuple[int, int]:
+    """How many there are, and when the last one was received: another pair tells of something new."""
+    return next(_read(path, "SELECT count(*), coalesce(max(received_us), 0) FROM outcomes"), (0, 0))
+
+
+def newest_outcomes(path: Path, *, step_us: int, steps: int, most: int) -> Newest | None:
+    """Those of the last ``steps`` steps (multiples of ``step_us``) in which any came, or the last ``most``.
+
+    None without any.
+    """
+    before, steps_left, from_us = sys.maxsize, steps, 0
+    [capped] = [found for (found,) in _read(path, _LAST_BUT, most)] or [0]
+    while steps_left:
+        [last] = [found for (found,) in _read(path, _LAST_BEFORE, before)] or [None]
+        if last is None:
+            break
+        before = from_us = last // step_us * step_us
+        steps_left -= 1
+    from_us = max(from_us, capped)
+    [first] = [found for (found,) in _read(path, f"SELECT min(prediction_id) {_SINCE}", from_us)] or [None]
+    return None if first is None else Newest(from_us, first)
 
 
 def _read(path: Path, sql: str, *given: int) -> Iterator[Any]:
