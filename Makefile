@@ -1,6 +1,7 @@
 # Two commands do everything, set-up included: `make demo` and `make test`.
 # Needed beforehand: Python 3.11 or newer (with its venv module), make and git.
-# Everything is put into .venv in this directory; nothing outside the checkout is touched.
+# Everything is put into .venv in this directory; nothing outside the checkout is touched, but that `make test`
+# installs Debian's packages of the servers that tests run beside us, where it may: .ci/servers says how not.
 
 VENV := .venv
 PYTHON_IN_VENV := $(VENV)/bin/python
@@ -54,12 +55,17 @@ lint: $(READY)
 check: lint
 	$(PYTEST) -q tests/architecture
 
+# PostgreSQL, Prometheus, Alertmanager and a browser; at once where they are there, or may not be installed.
+.PHONY: servers
+servers:
+	@sh .ci/servers
+
 # The architecture tests of `make check` are among these, so there is one run and one closing line.
-test: lint
+test: lint servers
 	$(PYTEST) -n 2 -m "not slow" $(ARGS)
 
 # A soak of ten minutes is among these; SIKLUS_SOAK_MINUTES=1 makes it a short one.
-nightly: lint
+nightly: lint servers
 	$(PYTHON_IN_VENV) -m pip install --quiet "$(TORCH)" --editable ".[torch]"
 	$(PYTEST) -n 2 --hypothesis-profile=nightly $(ARGS)
 

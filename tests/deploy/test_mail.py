@@ -77,7 +77,7 @@ def _asked(server: Server) -> float:
 
 def _advises(mail: EmailMessage) -> None:
     assert mail["Subject"] == "flights: predictions_since_training"
-    text = mail.get_content() if not mail.is_multipart() else mail.get_payload(0).get_content()  # type: ignore[union-attr]
+    text = "".join(part.get_content() for part in mail.walk() if not part.is_multipart())
     assert ADVICE in text
     assert f"predictions_since_training is 41 rows, above {ENOUGH}" in text
     assert "True since 20" in text
