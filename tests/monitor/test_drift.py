@@ -203,9 +203,11 @@ def test_other_bins_are_refused() -> None:
     assert refused.value.code == "MO001"
 
 
-def test_a_report_is_json_and_comes_back() -> None:
-    found = judged(mean=1.0, missing=0.5)
-    assert msgspec.json.decode(msgspec.json.encode(found), type=DriftReport) == found
+@pytest.mark.parametrize("old", [reference(), reference(50)])
+def test_a_report_is_json_and_comes_back(old: Profile) -> None:
+    for new in (window(old, rows(500, seed=2, mean=1.0, missing=0.5)), old):
+        found = drift(old, new, settings=replace(SETTINGS, min_rows=20))
+        assert msgspec.json.decode(msgspec.json.encode(found), type=DriftReport) == found
 
 
 def test_another_reference_is_called_by_its_name() -> None:

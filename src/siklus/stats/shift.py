@@ -167,7 +167,8 @@ def bin_shift(reference: Integers, window: Integers, *, tolerance: float = TOLER
     # Beyond 1e-15 the difference from 1 is rounding; it is never less than without a tolerance.
     beyond = max(p, float(1 - chndtr(statistic, freedom, tolerance / noise)))
     bounds = chndtrinc(statistic, freedom, [(1 + LEVEL) / 2, (1 - LEVEL) / 2]) * noise
-    low, high = np.where(bounds < NEGLIGIBLE, 0.0, bounds)
+    # Of a statistic of exactly 0 SciPy knows no bounds.
+    low, high = np.where(bounds > NEGLIGIBLE, bounds, 0.0) if statistic > 0 else (0.0, 0.0)
     return BinShift(
         statistic=statistic,
         freedom=freedom,
