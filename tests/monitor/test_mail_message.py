@@ -171,6 +171,7 @@ def test_words_of_data_stay_words() -> None:
     assert "script" not in {tag for tag, _ in found.tags}
     assert "<script>alert(1)</script> Bcc: evil@example.com" in found.text
     assert "{{ 7*7 }} &amp;" in found.text
+    assert "siklus alerts silence unseen_share --feature '<script>alert(1)</script> Bcc:" in found.text
     assert "\u202e" not in html_of(message) + text_of(message)
     assert "\nBcc:" not in text_of(message)
 

@@ -75,7 +75,7 @@ PHRASES: Mapping[str, Phrase] = {
         commands=_QUALITY,
     ),
     "log_dropped": Phrase(
-        headline="the prediction log lost {value} records", sure=_COUNTED, commands=("siklus log --help",)
+        headline="the prediction log lost {value} records", sure=_COUNTED, commands=("siklus log",)
     ),
     "model_age": Phrase(headline="the model was trained {value} ago", sure="By the clock.", commands=_TRAIN),
     "cpu": Phrase(headline="the server uses {value}", sure=_MEASURED, commands=_REPORT),

@@ -3,6 +3,7 @@
 Names and values come from data and from clients, so none of them may hold a line of its own.
 """
 
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -128,7 +129,7 @@ def _told(event: Event, false_alarm_rate: float) -> Told:
         sure=" ".join(text for text in (certainty and f"{certainty.rstrip('.')}.", stated) if text),
         advice=one_line(event.advice, longest=LONGEST_ADVICE) if firing else "",
         commands=phrase.commands if firing else (),
-        silence=f"siklus alerts silence {event.rule}" if firing else "",
+        silence=_silence(event) if firing else "",
     )
 
 
@@ -144,6 +145,11 @@ def _happened(event: Event) -> str:
     else:
         now = f"was {side}{limit} {since}; now it is {value}" if limit else f"is {value}; it was not {since}"
     return f"{one_line(name)} {now}. It means: {kind.meaning}."
+
+
+def _silence(event: Event) -> str:
+    feature = f" --feature {shlex.quote(one_line(event.label))}" if event.label else ""
+    return f"siklus alerts silence {event.rule}{feature}"
 
 
 def _tone(event: Event) -> Tone:
