@@ -19,6 +19,8 @@ HOSTS = [
     "download.pytorch" + ".org", "crates" + ".io", "proxy.golang" + ".org",
 ]  # fmt: skip
 FOLDERS = ["/" + name + "/" for name in ("opt", "root", "home", "work", "Users", "mnt")]
+# PyTorch's wheels differ from machine to machine; Evidently asks for an older pandas than all others.
+UNLOCKED = {"torch", "evidently"}
 LONGEST_TEXT = 2_000_000  # bytes; anything larger is data, not something that a person wrote
 
 # What no module imports by name, and why it is installed all the same.
@@ -139,7 +141,9 @@ def test_the_locks_hold_names_versions_and_hashes_only() -> None:
 def test_the_lock_holds_all_that_is_declared() -> None:
     declared = project()["project"]
     extras = declared["optional-dependencies"]
-    lines = declared["dependencies"] + [line for name in extras if name != "torch" for line in extras[name]]
+    lines = declared["dependencies"] + [
+        line for name in extras if name not in UNLOCKED for line in extras[name]
+    ]
     names = {distribution(line) for line in lines} - {"siklus"}
     missing = names - locked("requirements.lock").keys()
     assert not missing, f"{sorted(missing)} are in pyproject.toml but not in requirements.lock: `make lock`"

@@ -10,6 +10,7 @@ from siklus.monitor.pages.words import number
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICKS = 5
 DATES = 3  # stretches between the dates of an axis
+A_DAY = timedelta(days=1)
 A_FEW_DAYS = timedelta(days=4)
 DATES_BEFORE = datetime(9000, 1, 1, tzinfo=UTC)  # matplotlib's calendar ends with the year 9999
 GAP = float("nan")  # a line breaks off here
@@ -37,7 +38,8 @@ def dates(axis: Axes, moments: Sequence[datetime]) -> None:
     if days:
         ticks = [tick.replace(hour=0, minute=0, second=0, microsecond=0) for tick in ticks]
         ticks = [tick for tick in dict.fromkeys(ticks) if tick >= first - timedelta(days=1)]
-    axis.set_ticks(ticks, [f"{tick:%Y-%m-%d}" if days else f"{tick:%b %d %H:%M}" for tick in ticks])
+    form = "%Y-%m-%d" if days else ("%H:%M" if last - first <= A_DAY else "%b %d %H:%M")
+    axis.set_ticks(ticks, [f"{tick:{form}}" for tick in ticks])
 
 
 def moments_of(microseconds: Sequence[float]) -> list[datetime] | None:

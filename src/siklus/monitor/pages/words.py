@@ -4,6 +4,7 @@ import math
 
 LONGEST = 60  # characters of a value; a page holds thousands of them
 LONGEST_LABEL = 22  # along an axis
+SET_OFF_FROM = 10_000  # thousands by commas
 PLAIN_BELOW = 1e6  # larger numbers are written with an exponent
 
 
@@ -45,8 +46,6 @@ def percent(share: float | None) -> str:
         return "<0.01 %"
     if 99.99 < points < 100:
         return ">99.99 %"
-    if 0.995 <= points < 9.95:
-        return f"{points:.1f} %"
     return f"{points:.2g} %" if points < 99.5 else f"{points:.4g} %"
 
 
@@ -58,8 +57,8 @@ def number(value: float | None, digits: int = 4) -> str:
     """
     if value is None or math.isnan(value):
         return "–"
-    if 10**digits <= abs(value) < PLAIN_BELOW:
-        return f"{value:,.0f}"
+    if 10 ** (digits - 1) <= abs(value) < PLAIN_BELOW:
+        return f"{value:,.0f}" if abs(value) >= SET_OFF_FROM else f"{value:.0f}"
     return f"{value:.{digits}g}"
 
 
@@ -73,7 +72,7 @@ def seconds(duration: float | None) -> str:
         return "–"
     if duration < 1:
         return f"{1000 * duration:.3g} ms"
-    for limit, size, unit in ((120, 1, "s"), (7200, 60, "min"), (172_800, 3600, "h")):
+    for limit, size, unit in ((120, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
         if duration < limit:
             return f"{duration / size:.3g} {unit}"
     return f"{duration / 86_400:.2g} days" if duration < 8_640_000 else f"{duration / 86_400:,.0f} days"
