@@ -1,6 +1,7 @@
 """A window of a million rows is judged while a person waits."""
 
 from benchmarks.drift import measured
+
 from tests.figures import Figure
 
 
