@@ -10,6 +10,7 @@ from string import Template
 from siklus.deploy.distances import BIN_ROWS, PSI, ROWS
 from siklus.ledgers.bins import UNSEEN
 from siklus.ledgers.layouts import SHADOW
+from siklus.monitor.drift_report import PREDICTION
 from siklus.monitor.signals import RATE_WINDOW
 
 SIGNAL = "siklus:signal"  # the series that each of these is recorded as; its label `signal` has the name
@@ -49,7 +50,11 @@ EXPRESSIONS: Mapping[str, str] = {
     "latency_p95": _latency(0.95),
     "latency_p99": _latency(0.99),
     "drift_alarm": _found("drift_alarm"),
-    "drift_score": f'max by (feature) ({PSI}{{job="$job"}}\n  and on (job, version) {_CHAMPION})',
+    # What the model answers stands among the columns; its reference is the watch's to know.
+    "drift_score": (
+        f'max by (feature) ({PSI}{{job="$job"}}\n  and on (job, version) {_CHAMPION})\n'
+        f'  or max by (feature) (ml_signal{{job="$job",signal="drift_score",feature="{PREDICTION}"}})'
+    ),
     "missing_jump": _found("missing_jump", by=" by (feature) "),
     "unseen_share": (
         f'max by (feature) ({BIN_ROWS}{{job="$job",bin="{UNSEEN}"}}\n'
