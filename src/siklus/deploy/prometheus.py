@@ -25,6 +25,7 @@ _SHOWN = {
     "share": ("humanizePercentage", ""),
     "seconds": ("humanizeDuration", ""),
     "bytes": ("humanize1024", "B"),
+    "rows": ('printf "%.0f"', " rows"),
 }
 
 
@@ -146,7 +147,7 @@ def _summary(rule: Rule) -> str:
     which = f"{rule.signal} of {{{{ $labels.feature }}}}" if kind.by == "feature" else rule.signal
     if kind.unit == "yes/no":
         return f"{which}: {'yes' if rule.comparison == '>' else 'no'}"
-    shown, unit = _SHOWN.get(kind.unit, ("humanize", f" {kind.unit}".rstrip()))
+    shown, unit = _SHOWN.get(kind.unit, ('printf "%.3g"', f" {kind.unit}".rstrip()))
     beyond = "above" if rule.comparison == ">" else "below"
     return f"{which} is {{{{ $value | {shown} }}}}{unit}, {beyond} {_number(rule.threshold)}"
 
