@@ -34,4 +34,4 @@ def project_in(folder: Path, *, control: str | None = None, more: str = "") -> O
 def watching(project: OpenProject) -> Iterator[Watch]:
     url = control_uri(project.settings.state.control, project.paths.root)
     with open_control(url, file=project.paths.control_database) as control:
-        yield Watch(project, control)
+        yield Watch(project, control, environment={})

@@ -1,5 +1,6 @@
 """`siklus watch`"""
 
+import os
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
@@ -46,7 +47,7 @@ def watch(
 def _look(project: OpenProject) -> Seen:
     url = control_uri(project.settings.state.control, project.paths.root)
     with open_control(url, file=project.paths.control_database) as control:
-        return Watch(project, control).look(now=datetime.now(UTC))
+        return Watch(project, control, environment=os.environ).look(now=datetime.now(UTC))
 
 
 def _rows(seen: Seen) -> list[tuple[str, str, str]]:

@@ -13,7 +13,8 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from siklus.errors import FileError, SiklusError
@@ -21,6 +22,8 @@ from siklus.events import tell
 from siklus.files import lock, stamp_of, write_atomic
 from siklus.ledgers.board import write_board
 from siklus.ledgers.totals import Totals, read_totals
+from siklus.monitor.alert_store import Alerts
+from siklus.monitor.explain import History, explained
 from siklus.monitor.gauges import board_of
 from siklus.monitor.look import (
     Seen,
@@ -32,7 +35,10 @@ from siklus.monitor.look import (
     unseen_signals,
 )
 from siklus.monitor.looks import Looks
+from siklus.monitor.notify.courier import Courier, Delivery
+from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
+from siklus.monitor.rules import project_rules
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subjects
 from siklus.monitor.usage import UsageMeter
@@ -43,6 +49,7 @@ from siklus.registry.control import Control, control_uri, open_control
 LOCK = "watch.lock"  # in the run directory: one watch a state
 REPLICA = "replica"  # likewise: the name under which this machine's looks are kept
 THIN_SECONDS = 3600.0
+DELIVERY_SECONDS = 20.0  # after a look; what a receiver takes longer for is heard of at the next one
 NICENESS = 10  # requests go first
 WAIT_SECONDS = 5.0  # for another watch of the same state to end
 
@@ -50,12 +57,26 @@ WAIT_SECONDS = 5.0  # for another watch of the same state to end
 class Watch:
     """Looks at one project. Opened once, asked again and again."""
 
-    def __init__(self, project: OpenProject, control: Control, *, pinned: Pinned | None = None) -> None:
+    def __init__(
+        self,
+        project: OpenProject,
+        control: Control,
+        *,
+        environment: Mapping[str, str],
+        pinned: Pinned | None = None,
+    ) -> None:
+        """AlertError for rules that cannot be; ``environment`` may hold the receivers' secrets."""
         self._project, self._settings = project, project.settings.monitor
         self._looks = Looks(control, project.settings.project.name)
         self._subjects = Subjects(project.paths, pinned=pinned)
         self._replica = replica_of(project.paths.run)
-        self._meter = UsageMeter()
+        self._meter, self._history = UsageMeter(), History()
+        self._alerts = Alerts(control, project.settings.project.name)
+        self._rules = project_rules(project.settings)
+        receivers = open_receivers(
+            project.settings, root=project.paths.root, environment=environment, now=lambda: datetime.now(UTC)
+        )
+        self._courier = Courier(self._alerts.outbox, receivers)
         self._thinned = 0.0
 
     def look(self, *, now: datetime) -> Seen:
@@ -67,10 +88,23 @@ class Watch:
         seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
         board = board_of(seen.signals, version=seen.version, drift=seen.drift, now=now)
         write_board(self._project.paths.run, board)
+        self._tell(seen, now=now)
         if time.monotonic() - self._thinned > THIN_SECONDS:
             self._looks.thin(now=now)
             self._thinned = time.monotonic()
         return seen
+
+    def deliver(self, *, now: datetime, wait: float) -> Delivery:
+        """Hand out what waits to be delivered; takes no longer than ``wait`` seconds."""
+        return self._courier.deliver(now, wait=wait)
+
+    def _tell(self, seen: Seen, *, now: datetime) -> None:
+        """Ask the rules, unless Prometheus does; what somebody must hear waits in the outbox from then on."""
+        self._history.add(seen)
+        if self._settings.evaluator == "siklus":
+            every = timedelta(seconds=seconds_of(self._settings.look))
+            explain = partial(explained, seen=seen, history=self._history)
+            self._alerts.look(self._rules, seen.signals, now=now, every=every, explain=explain)
 
     def _counted(self, here: Totals, *, now: datetime) -> Mapping[str, Totals]:
         """What each replica has counted: this machine's own server, or all that Prometheus scrapes."""
@@ -110,35 +144,44 @@ def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Cal
     it was, and so does a look that fails.
     """
     project = find()
+    file = project.paths.root / FILE_NAME
     while True:
-        url = control_uri(project.settings.state.control, project.paths.root)
-        try:
-            with open_control(url, file=project.paths.control_database) as control:
-                tell("watching", model=project.settings.project.name, look=project.settings.monitor.look)
-                stop = _look_on(Watch(project, control, pinned=pinned), project, waited=waited)
-        except SiklusError as error:
-            _say(error)
-            stop = waited(seconds_of(project.settings.monitor.look))
-        if stop:
-            return
+        read = stamp_of(file)  # before it is read, so that a change meanwhile is a change
         try:
             project = find()
         except SiklusError as error:
             _say(error)
-
-
-def _look_on(watching: Watch, project: OpenProject, *, waited: Callable[[float], bool]) -> bool:
-    """Look again and again, until the project file is another one (False) or it is time to stop (True)."""
-    every, read = seconds_of(project.settings.monitor.look), stamp_of(project.paths.root / FILE_NAME)
-    while True:
+        every = seconds_of(project.settings.monitor.look)
+        url = control_uri(project.settings.state.control, project.paths.root)
         try:
-            watching.look(now=datetime.now(UTC))
+            with open_control(url, file=project.paths.control_database) as control:
+                watching = Watch(project, control, environment=os.environ, pinned=pinned)
+                tell("watching", model=project.settings.project.name, look=project.settings.monitor.look)
+                while stamp_of(file) == read:
+                    _look(watching, every)
+                    if waited(every - time.time() % every):
+                        return
         except SiklusError as error:
             _say(error)
-        if waited(every - time.time() % every):
-            return True
-        if stamp_of(project.paths.root / FILE_NAME) != read:
-            return False
+            if waited(every):
+                return
+
+
+def _look(watching: Watch, every: int) -> None:
+    try:
+        watching.look(now=datetime.now(UTC))
+        _say_delivered(watching.deliver(now=datetime.now(UTC), wait=min(DELIVERY_SECONDS, every / 2)))
+    except SiklusError as error:
+        _say(error)
+
+
+def _say_delivered(delivery: Delivery) -> None:
+    for notification in delivery.sent:
+        rules = [event.title for event in notification.events]
+        tell("notified", receiver=notification.receiver, alerts=rules)
+    for attempt in delivery.failed:
+        told = attempt.notification
+        tell("not_notified", level="error", receiver=told.receiver, reason=str(attempt.problem))
 
 
 def _say(error: SiklusError) -> None:

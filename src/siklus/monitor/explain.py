@@ -1,0 +1,87 @@
+"""Explaining: to the events of a look, how sure they are, and what a picture of them shows."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from siklus.monitor.alert_store import Explained
+from siklus.monitor.drift_report import DriftReport
+from siklus.monitor.events import Bars, Event, Evidence, Series
+from siklus.monitor.look import Seen
+from siklus.monitor.signals import SIGNALS
+
+REMEMBERED = 240  # looks: four hours, of one a minute
+MOST_BARS = 10
+MOST_PICTURES = 3
+MOST_NAMES = 3
+OF_DRIFT = ("drift_alarm", "drift_score", "missing_jump", "unseen_share")
+
+
+class History:
+    """The values that signals had at the last looks of this watch."""
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], deque[tuple[datetime, float]]] = {}
+
+    def add(self, seen: Seen) -> None:
+        for each in seen.signals:
+            values = self._values.setdefault((each.name, each.label), deque(maxlen=REMEMBERED))
+            values.append((seen.time, each.value))
+
+    def series(self, event: Event) -> Series | None:
+        """Of the event's signal, where there are values to draw a line through."""
+        values = self._values.get((event.signal, event.label), ())
+        if len(values) < 2:
+            return None
+        title = f"{event.signal} {event.label}".strip()
+        return Series(
+            title=title,
+            unit=SIGNALS[event.signal].unit,
+            times=tuple(time for time, _ in values),
+            values=tuple(value for _, value in values),
+            threshold=event.threshold,
+        )
+
+
+def explained(events: Sequence[Event], *, seen: Seen, history: History) -> Explained:
+    """The same events with what the look knows of them."""
+    pictures = list(_pictures(events, seen, history))[:MOST_PICTURES]
+    told = tuple(replace(event, certainty=certainty(event, seen)) for event in events)
+    return Explained(events=told, evidence=tuple(pictures))
+
+
+def certainty(event: Event, seen: Seen) -> str:
+    """How sure it is, in words; "" for a signal that was counted and is no estimate."""
+    if event.signal == "drift_alarm" and seen.evidence is not None:
+        alarming = [name for name, column in seen.evidence.columns.items() if column.alarm]
+        more = f" and {len(alarming) - MOST_NAMES} more" if len(alarming) > MOST_NAMES else ""
+        return f"in {', '.join(alarming[:MOST_NAMES])}{more}"
+    if event.signal in OF_DRIFT and seen.drift is not None:
+        return next((column.said for column in seen.drift.columns if column.name == event.label), "")
+    return ""
+
+
+def _pictures(events: Sequence[Event], seen: Seen, history: History) -> Iterator[Evidence]:
+    if seen.drift is not None and any(event.signal in OF_DRIFT for event in events):
+        yield from _bars(seen.drift)
+    for event in events:
+        if SIGNALS[event.signal].unit != "yes/no":
+            found = history.series(event)
+            if found is not None:
+                yield found
+
+
+def _bars(report: DriftReport) -> Iterator[Bars]:
+    """The columns that have moved farthest."""
+    moved = sorted(
+        ((column.psi, column.name) for column in report.columns if column.psi is not None), reverse=True
+    )[:MOST_BARS]
+    if moved:
+        yield Bars(
+            title="How far columns have moved from training (PSI)",
+            unit="psi",
+            names=tuple(name for _, name in moved),
+            values=tuple(psi for psi, _ in moved),
+        )
