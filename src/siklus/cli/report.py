@@ -68,16 +68,11 @@ def report(
     seen = _window(project_file, bundle, length=length, until=now)
     found = _report(project_file, bundle, seen, since=since, until=now)
     page = out or (None if as_json and not evidently else PAGE)
+    beside = page.with_suffix(".evidently.html") if page is not None and evidently else None
+    if beside is not None:  # first, as it is what may fail
+        write_atomic(beside, _evidently(project_file, bundle, since=since, until=now))
     if page is not None:
         write_atomic(page, report_page(found, made=now, version=__version__))
-    beside = page.with_suffix(".evidently.html") if page is not None and evidently else None
-    if beside is not None:
-        rows = [
-            record
-            for record in records_between(Layout(project_file.paths.records), since, now)
-            if record.version == bundle.version
-        ]
-        write_atomic(beside, evidently_report(bundle, rows, snapshots=project_file.paths.snapshots))
     if as_json:
         print_json(found)
     else:
@@ -85,6 +80,13 @@ def report(
             f"{say_report(found.drift)}\n→ {page}" + (f", {beside}" if beside else ""), markup=False
         )
     return 0
+
+
+def _evidently(project: OpenProject, bundle: Bundle, *, since: datetime, until: datetime) -> str:
+    """Of what the log has of the version."""
+    records = records_between(Layout(project.paths.records), since, until)
+    own = [record for record in records if record.version == bundle.version]
+    return evidently_report(bundle, own, snapshots=project.paths.snapshots)
 
 
 def _seconds(text: str) -> int:
