@@ -62,6 +62,11 @@ def test_every_rule_fires_and_resolves(files: Path, tmp_path: Path) -> None:
     tests = [_firing(rule) for rule in rules]
     down = {"series": 'up{job="flights",instance="a:1"}', "values": "1x4 0x9 1x9"}
     tests.append(_expecting("server_down", [down], [(4 * MINUTE, 0), (11 * MINUTE, 1), (16 * MINUTE, 0)]))
+    looks = [
+        {"series": 'up{job="flights",instance="a:1"}', "values": "1x29"},
+        {"series": 'ml_watch_last_look_timestamp_seconds{job="flights"}', "values": "1x4 stale _x19 1x4"},
+    ]
+    tests.append(_expecting("watch_silent", looks, [(19 * MINUTE, 0), (20 * MINUTE, 1), (26 * MINUTE, 0)]))
     suite = {"rule_files": ["rules/flights-alerts.yml"], "evaluation_interval": "1m", "tests": tests}
     (files / "tests.yml").write_text(yaml.safe_dump(suite))
     check(program("promtool"), "test", "rules", "tests.yml", cwd=files)

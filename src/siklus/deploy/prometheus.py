@@ -1,6 +1,6 @@
 """Files for Prometheus: where it scrapes, what it records, and when it alerts."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from ipaddress import ip_address
 
 from msgspec import Struct
@@ -11,13 +11,14 @@ from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
 from siklus.deploy.quoting import checked_duration, duration, label_value, one_line, plain_in_template, target
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
+from siklus.monitor.gauges import LAST_LOOK
 from siklus.monitor.rules import Rule
 from siklus.monitor.signals import SIGNALS
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Project, Serve
 
 SCRAPE = "15s"
-SERVER_DOWN = "server_down"  # the one rule that only Prometheus can have
+SERVER_DOWN, WATCH_SILENT = "server_down", "watch_silent"  # rules that only Prometheus can have
 LONGEST_INTERVAL = 60  # seconds; what is recorded less often than every 5 minutes vanishes in between
 
 # How Prometheus writes a value for a person, by the signal's unit: its function, and what follows.
@@ -69,7 +70,7 @@ def prometheus_drafts(project: Project, rules: Sequence[Rule], scraping: Scrapin
         _Recorded(name=name, meaning=SIGNALS[name].meaning, expression=expression(name, job=job))
         for name in EXPRESSIONS
     ]
-    alerts = [*(_alert(rule, job) for rule in rules), _server_down(project, job)]
+    alerts = [*(_alert(rule, job) for rule in rules), *_silence_rules(project)]
     files = {
         "prometheus.yml": _config(project, scraping),
         f"rules/{job}-drift.yml": render("drift.yml", job=job, interval=interval, recordings=recordings),
@@ -128,17 +129,29 @@ def _alert(rule: Rule, job: str) -> _Alert:
     )
 
 
-def _server_down(project: Project, job: str) -> _Alert:
-    """What no server can say of itself."""
-    return _Alert(
+def _silence_rules(project: Project) -> Iterator[_Alert]:
+    """What no server, and no watch, can say of itself."""
+    job, everybody = project.project.name, notify_label(sorted(project.notify))
+    yield _Alert(
         name=SERVER_DOWN,
         expression=f'up{{job="{job}"}} == 0',
         held="5m",
         severity="critical",
-        notify=notify_label(sorted(project.notify)),
+        notify=everybody,
         summary="{{ $labels.instance }} does not answer Prometheus",
         advice="Is the server running, and may Prometheus ask it? Its log says more.",
     )
+    if project.monitor.enabled:
+        yield _Alert(
+            name=WATCH_SILENT,
+            expression=f'absent({LAST_LOOK}{{job="{job}"}}) and on (job) up{{job="{job}"}} == 1',
+            held="15m",
+            severity="warning",
+            notify=everybody,
+            summary="nobody watches {{ $labels.job }}: drift and quality are not known",
+            advice="`siklus serve` starts a watch beside the server, and `siklus watch` is one. Its log says "
+            "why it ended, or cannot look.",
+        )
 
 
 def _summary(rule: Rule) -> str:
