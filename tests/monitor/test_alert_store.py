@@ -227,6 +227,45 @@ def test_after_days_and_many_attempts_it_is_given_up_and_said(alerts: Alerts) ->
     assert alerts.outbox.failed(notification.id, late, "too late") is False
 
 
+def test_what_comes_while_a_receiver_fails_joins_what_waits_for_it(alerts: Alerts) -> None:
+    rules = [rule(receivers=BOTH)]
+    alerts.look(rules, signals(BAD), now=START)
+    first = {each.receiver: each.id for each in alerts.outbox.due(START)}
+    alerts.outbox.delivered(first["boss"], START)
+    alerts.outbox.failed(first["ops"], START, "no route")
+    due = alerts.outbox.waiting()[0].due
+    for minute, values in enumerate([GOOD, BAD, GOOD]):
+        alerts.look(rules, signals(values), now=START + (minute + 1) * timedelta(seconds=5))
+    [waiting] = [each for each in alerts.outbox.waiting() if each.notification.receiver == "ops"]
+    assert [event.state for event in waiting.notification.events] == ["firing", "resolved"] * 2
+    assert (waiting.due, waiting.attempts, waiting.reason) == (due, 1, "no route")
+    assert waiting.notification.id != first["ops"]
+    others = [each.notification for each in alerts.outbox.waiting() if each.notification.receiver == "boss"]
+    assert [len(each.events) for each in others] == [1, 1, 1]
+
+
+def test_what_is_under_way_is_left_as_it_is(alerts: Alerts) -> None:
+    alerts.look([rule()], signals(BAD), now=START)
+    [notification] = alerts.outbox.due(START)
+    alerts.outbox.failed(notification.id, START, "no route")
+    [again] = alerts.outbox.due(START + MINUTE)
+    alerts.look([rule()], signals(GOOD), now=START + MINUTE)
+    assert alerts.outbox.waiting()[0].notification == again
+    alerts.outbox.delivered(again.id, START + MINUTE)
+    assert [event.state for each in taken(alerts, MINUTE) for event in each.events] == ["resolved"]
+
+
+def test_a_notification_of_very_much_holds_the_newest(alerts: Alerts) -> None:
+    labels = {f"c{number:03}": 1.5 for number in range(150)}
+    for minute, values in enumerate([labels, {}]):
+        alerts.look([rule()], signals(values), now=START + minute * timedelta(seconds=5))
+        for notification in alerts.outbox.due(START):
+            alerts.outbox.failed(notification.id, START, "no route")
+    [waiting] = alerts.outbox.waiting()
+    states = [event.state for event in waiting.notification.events]
+    assert states == ["firing"] * 50 + ["resolved"] * 150
+
+
 def test_an_outbox_whose_clock_went_back_is_emptied_all_the_same(alerts: Alerts) -> None:
     alerts.look([rule()], signals(BAD), now=START)
     [notification] = alerts.outbox.due(START)

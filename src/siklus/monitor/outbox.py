@@ -3,6 +3,7 @@
 A notification is written in the transaction that says that its alert fires, so neither is without the other.
 It is claimed for a while by whoever delivers it, and is due again if nothing is heard of it: so it arrives
 at least once, whoever dies. A receiver that takes nothing is asked again, ever more seldom, and given up.
+What comes meanwhile joins what waits for it, so that after a day it gets one notification and not a hundred.
 """
 
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ AT_ONCE = 10  # claimed together, so that what is slow to deliver keeps little f
 FIRST_WAIT = timedelta(seconds=30)  # after a first failure; doubled after each one
 LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP = timedelta(days=3)  # a weekend
+MOST_EVENTS = 200  # of one notification: of more the newest; the journal has all of them
 FEWEST_ATTEMPTS = 10  # before giving up: a clock that leaps must not empty the outbox
 
 WAITING = sa.Table(
@@ -34,10 +36,12 @@ WAITING = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("model", sa.String(63), nullable=False),
     sa.Column("format", sa.Integer, nullable=False),
+    sa.Column("receiver", sa.Text, nullable=False),
     sa.Column("created", sa.String(40), nullable=False),
     sa.Column("due", sa.String(40), nullable=False),
     # How often it was claimed: whoever claims says what it saw, so one of two gets it.
     sa.Column("claims", sa.Integer, nullable=False),
+    sa.Column("under_way", sa.Boolean, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("notification", sa.Text, nullable=False),
@@ -64,19 +68,39 @@ class Outbox:
         control.ensure(WAITING)
 
     def put(self, connection: sa.Connection, notifications: Sequence[Notification], *, now: datetime) -> None:
-        """Write them within a transaction of the caller's; they are due at once."""
+        """Write them within a transaction of the caller's. They are due at once; one to a receiver that has
+        just failed takes over what waits for it, and its turn."""
         for notification in notifications:
             row = {
                 "model": self._model,
                 "format": FORMAT,
+                "receiver": notification.receiver,
                 "created": stamp(now),
                 "due": stamp(now),
                 "claims": 0,
+                "under_way": False,
                 "attempts": 0,
                 "reason": "",
-                "notification": msgspec.json.encode(notification).decode(),
             }
-            connection.execute(WAITING.insert().values(row))
+            events = notification.events
+            for failed in self._taken_over(connection, notification.receiver):
+                events = (*_notification(failed).events, *events)
+                row |= {name: getattr(failed, name) for name in ("due", "attempts", "reason")}
+            whole = msgspec.structs.replace(notification, events=events[-MOST_EVENTS:])
+            text = msgspec.json.encode(whole).decode()
+            connection.execute(WAITING.insert().values(**row, notification=text))
+
+    def _taken_over(self, connection: sa.Connection, receiver: str) -> list[sa.Row[Any]]:
+        """What has failed and is under way to nobody, taken out of the table, the newest first."""
+        resting = (WAITING.c.attempts > 0) & sa.not_(WAITING.c.under_way)
+        wanted = sa.select(WAITING).where(
+            WAITING.c.model == self._model, WAITING.c.receiver == receiver, resting
+        )
+        return [
+            row
+            for row in connection.execute(wanted.order_by(WAITING.c.id.desc())).all()
+            if connection.execute(WAITING.delete().where(WAITING.c.id == row.id, resting)).rowcount == 1
+        ]
 
     def due(self, now: datetime, *, limit: int = AT_ONCE) -> list[Notification]:
         """Claim what is due, the oldest first: nobody else gets it within ``CLAIMED``.
@@ -95,7 +119,8 @@ class Outbox:
 
     def _claimed(self, connection: sa.Connection, row: sa.Row[Any], now: datetime) -> bool:
         mine = (WAITING.c.id == row.id) & (WAITING.c.claims == row.claims)
-        claim = WAITING.update().where(mine).values(claims=row.claims + 1, due=stamp(now + CLAIMED))
+        due = stamp(now + CLAIMED)
+        claim = WAITING.update().where(mine).values(claims=row.claims + 1, under_way=True, due=due)
         return connection.execute(claim).rowcount == 1
 
     def delivered(self, id: int, now: datetime) -> None:
@@ -121,7 +146,7 @@ class Outbox:
                     self._journal.write(connection, _entry(_notification(row), text, now=now))
                 return True
             wait = min(max(wait_after(attempts), retry_after or timedelta(0)), LONGEST_WAIT)
-            later = {"attempts": attempts, "reason": reason, "due": stamp(now + wait)}
+            later = {"attempts": attempts, "under_way": False, "reason": reason, "due": stamp(now + wait)}
             connection.execute(WAITING.update().where(WAITING.c.id == id).values(later))
             return False
 
