@@ -61,7 +61,20 @@ class Bars(Struct, frozen=True, kw_only=True, tag="bars"):
     threshold: float | None = None
 
 
-Evidence: TypeAlias = Series | Bars
+class Beside(Struct, frozen=True, kw_only=True, tag="beside"):
+    """A column's bins, and what else its cells were: the shares of all cells now and in training, 0 to 1.
+
+    ``apart``: how many of the last are no bins of values, such as missing ones.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    now: tuple[float, ...]
+    training: tuple[float, ...]
+    apart: int = 0
+
+
+Evidence: TypeAlias = Series | Bars | Beside
 
 
 class Notification(Struct, frozen=True, kw_only=True):

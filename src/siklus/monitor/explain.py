@@ -7,8 +7,9 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from siklus.monitor.alert_store import Explained
-from siklus.monitor.drift_report import DriftReport
-from siklus.monitor.events import Bars, Event, Evidence, Series
+from siklus.monitor.beside import beside
+from siklus.monitor.drift_report import PREDICTION, DriftReport
+from siklus.monitor.events import Bars, Beside, Event, Evidence, Series
 from siklus.monitor.look import Seen
 from siklus.monitor.signals import SIGNALS
 
@@ -66,11 +67,27 @@ def certainty(event: Event, seen: Seen) -> str:
 def _pictures(events: Sequence[Event], seen: Seen, history: History) -> Iterator[Evidence]:
     if seen.drift is not None and any(event.signal in OF_DRIFT for event in events):
         yield from _bars(seen.drift)
+        yield from _beside(events, seen)
     for event in events:
         if SIGNALS[event.signal].unit != "yes/no":
             found = history.series(event)
             if found is not None:
                 yield found
+
+
+def _beside(events: Sequence[Event], seen: Seen) -> Iterator[Beside]:
+    """The columns that the events are about, now and in training."""
+    if seen.reference is None or seen.window is None:
+        return
+    names = [event.label for event in events if event.signal in OF_DRIFT and event.label]
+    if seen.evidence is not None and any(event.signal == "drift_alarm" for event in events):
+        names += [name for name, column in seen.evidence.columns.items() if column.alarm]
+    then, now = (
+        {PREDICTION: profile.prediction, **profile.columns} for profile in (seen.reference, seen.window)
+    )
+    for name in dict.fromkeys(names):
+        if name in then and (found := beside(name, then[name], now[name])) is not None:
+            yield found
 
 
 def _bars(report: DriftReport) -> Iterator[Bars]:

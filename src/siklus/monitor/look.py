@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from siklus.ledgers.profiles import window_profile
 from siklus.ledgers.totals import Totals, VersionTotals
-from siklus.monitor.drift import drift, drift_watch
+from siklus.monitor.drift import drift_watch
 from siklus.monitor.drift_report import DriftReport
 from siklus.monitor.looks import Looks
 from siklus.monitor.readings import asked, traffic_signals, unseen_shares
@@ -23,13 +23,18 @@ MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What a look has found. ``drift`` and ``evidence``: None while nothing is served or counted."""
+    """What a look has found. ``drift`` and ``evidence``: None while nothing is served or counted.
+
+    ``window``: what ``drift`` is of, over the bins of ``reference``.
+    """
 
     time: datetime
     version: str | None
     signals: tuple[Signal, ...]
     drift: DriftReport | None = None
     evidence: DriftEvidence | None = None
+    reference: Profile | None = None
+    window: Profile | None = None
 
 
 def traffic_seen(looks: Looks, *, now: datetime) -> Iterator[Signal]:
@@ -46,12 +51,10 @@ def subject_seen(looks: Looks, subject: Subject, *, now: datetime) -> Iterator[S
     yield Signal(name="model_age", value=(now - subject.trained).total_seconds() / 86_400)
 
 
-def drift_seen(looks: Looks, subject: Subject, settings: Monitor, *, now: datetime) -> DriftReport | None:
-    """The last window against training; None where the version has not been counted."""
-    window = profile_between(
-        looks, subject, since=now - timedelta(seconds=seconds_of(settings.window)), until=now
-    )
-    return None if window is None else drift(subject.reference, window, settings=settings)
+def window_seen(looks: Looks, subject: Subject, settings: Monitor, *, now: datetime) -> Profile | None:
+    """The traffic of the last window; None where the version has not been counted."""
+    since = now - timedelta(seconds=seconds_of(settings.window))
+    return profile_between(looks, subject, since=since, until=now)
 
 
 def evidence_seen(

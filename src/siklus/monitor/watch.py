@@ -23,16 +23,17 @@ from siklus.files import lock, stamp_of, write_atomic
 from siklus.ledgers.board import write_board
 from siklus.ledgers.totals import Totals, read_totals
 from siklus.monitor.alert_store import Alerts
+from siklus.monitor.drift import drift
 from siklus.monitor.explain import History, explained
 from siklus.monitor.gauges import board_of
 from siklus.monitor.look import (
     Seen,
-    drift_seen,
     drift_signals,
     evidence_seen,
     subject_seen,
     traffic_seen,
     unseen_signals,
+    window_seen,
 )
 from siklus.monitor.looks import Looks
 from siklus.monitor.notify.courier import Courier, Delivery
@@ -119,12 +120,19 @@ class Watch:
             return Seen(time=now, version=None, signals=tuple(signals))
         signals += subject_seen(self._looks, subject, now=now)
         signals += unseen_signals(self._looks, subject, self._settings, now=now)
-        report = drift_seen(self._looks, subject, self._settings, now=now)
+        window = window_seen(self._looks, subject, self._settings, now=now)
+        report = None if window is None else drift(subject.reference, window, settings=self._settings)
         evidence = evidence_seen(self._looks, subject, self._settings, now=now)
         if report is not None:
             signals += drift_signals(report, evidence, settings=self._settings)
         return Seen(
-            time=now, version=subject.version, signals=tuple(signals), drift=report, evidence=evidence
+            time=now,
+            version=subject.version,
+            signals=tuple(signals),
+            drift=report,
+            evidence=evidence,
+            reference=subject.reference,
+            window=window,
         )
 
 

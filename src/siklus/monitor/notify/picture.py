@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from siklus.extras import need
-from siklus.monitor.events import Bars, Evidence, Series
+from siklus.monitor.events import Bars, Beside, Evidence, Series
 from siklus.monitor.notify.amounts import amount
 from siklus.monitor.notify.wording import moment, one_line
 from siklus.monitor.pages.palette import ACCENT, INK, PALE, QUIET, SECOND
@@ -19,7 +19,10 @@ Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
 DOTS_PER_INCH = 200  # phones show twice as many dots as they say
 WIDTH, LINE_HEIGHT, BAR_HEIGHT = 4.6, 2.2, 0.28  # inches: letters are to be read on a phone
+BESIDE_HEIGHT = 2.6
 SHOWN_BARS = 15
+SHOWN_NAMES = 14  # along an axis
+TOLD_BINS = 4
 LABEL_CHARACTERS = 24
 STYLE = {
     "font.size": 10,
@@ -75,6 +78,13 @@ def picture(evidence: Evidence) -> Picture | None:
             return Picture(
                 png=_png(lambda axes: _bars(axes, evidence, named), height=0.8 + BAR_HEIGHT * len(named)),
                 about=_bars_in_words(evidence, named),
+            )
+        case Beside():
+            if not evidence.names:
+                return None
+            return Picture(
+                png=_png(lambda axes: _beside(axes, evidence), height=BESIDE_HEIGHT),
+                about=_beside_in_words(evidence),
             )
 
 
@@ -136,7 +146,27 @@ def _bars(axes: Axes, bars: Bars, named: list[tuple[str, float]]) -> None:
     axes.set_title(title)
 
 
-def _limit(line: Callable[..., object], evidence: Evidence) -> None:
+def _beside(axes: Axes, found: Beside) -> None:
+    places = list(range(len(found.names)))
+    bins = len(places) - found.apart
+    axes.bar(places[:bins], found.now[:bins], width=0.8, color=ACCENT, label="now")
+    axes.bar(places[bins:], found.now[bins:], width=0.8, color=SECOND)
+    edges = [place - 0.5 for place in (*places, len(places))]
+    axes.stairs(found.training, edges, color=INK, linewidth=1.5, baseline=None, label="in training")
+    shown = [*places[: bins : max(1, math.ceil(bins / SHOWN_NAMES))], *places[bins:]]
+    names = [one_line(found.names[place], longest=LABEL_CHARACTERS) for place in shown]
+    axes.set_xticks(shown, names, rotation=40, ha="right", rotation_mode="anchor", fontsize=8)
+    axes.tick_params(axis="x", length=0)
+    axes.yaxis.set_major_formatter(lambda value, _place: amount(value, "share"))
+    axes.grid(axis="y")
+    axes.set_title(one_line(found.title, longest=LABEL_CHARACTERS))
+    axes.legend(
+        loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=2, borderaxespad=0.1, fontsize=8, frameon=False
+    )
+    axes.margins(x=0.02, y=0.1)
+
+
+def _limit(line: Callable[..., object], evidence: Series | Bars) -> None:
     line(evidence.threshold, color=SECOND, linewidth=1.2, linestyle=(0, (5, 3)))
 
 
@@ -147,6 +177,19 @@ def _line_in_words(series: Series, points: list[tuple[Any, float]]) -> str:
         f"{one_line(series.title)}: from {amount(first, series.unit)} ({moment(start)}) "
         f"to {amount(last, series.unit)} ({moment(end)}).{limit}"
     )
+
+
+def _beside_in_words(found: Beside) -> str:
+    """The bins that differ most."""
+    rows = sorted(
+        zip(found.names, found.now, found.training, strict=True), key=lambda row: -abs(row[1] - row[2])
+    )
+    told = "; ".join(
+        f"{one_line(name, longest=LABEL_CHARACTERS)}: {amount(now, 'share')} now, "
+        f"{amount(training, 'share')} in training"
+        for name, now, training in rows[:TOLD_BINS]
+    )
+    return f"{one_line(found.title)}, where it differs most: {told}."
 
 
 def _bars_in_words(bars: Bars, named: list[tuple[str, float]]) -> str:
