@@ -15,7 +15,9 @@ from siklus.bundle.read import open_bundle
 from siklus.ledgers.layouts import layout_of
 from siklus.ledgers.totals import Totals, VersionTotals
 from siklus.monitor.drift_report import DriftReport
+from siklus.monitor.joint import joint_drift_between
 from siklus.monitor.looks import Looks
+from siklus.project.file import open_project
 from siklus.registry.control import control_uri, open_control
 from tests.cli.projects import answered, new_project, siklus, straight_rows, write_csv
 from tests.records.rows import open_log
@@ -51,7 +53,7 @@ def test_a_moved_column_is_in_the_table_and_fails_a_build(registered: Path, tmp_
     found = siklus("drift", "-C", registered, "--data", file, "--fail")
     assert found.code == 1
     assert "shifted upwards by about" in " ".join(found.out.split())
-    assert "Drift in 2 columns of 4" in found.out
+    assert "Drift in 2 of 4 columns" in found.out
     assert siklus("drift", "-C", registered, "--data", file).code == 0
     document = answered("drift", "-C", registered, "--data", file)
     assert (document["window"]["source"], document["against"]) == ("file", "the training of version 1")
@@ -142,6 +144,18 @@ def test_without_a_watch_the_window_is_read_from_the_log(own: Path) -> None:
     another = siklus("drift", "-C", own, "--against", "2")
     assert "no row of version 2 in that time" in another.err
     assert "of version 1" in another.err
+
+
+def test_joint_drift_of_logged_rows_is_asked_by_whoever_watches(own: Path) -> None:
+    log_rows(own, moved(1.0))
+    [found] = [each for each in answered("models", "-C", own) if each["stage"] == "production"]
+    bundle = open_bundle(own / ".siklus" / "bundles" / found["digest"], version="1")
+    now = datetime.now(UTC)
+    project = open_project(own, environment={})
+    joint = joint_drift_between(
+        bundle, now - timedelta(minutes=5), now, paths=project.paths, settings=project.settings.monitor
+    )
+    assert (joint.rows, joint.reference_rows, joint.verdict) == (400, 240, "apart")
 
 
 def test_a_query_names_rows_of_the_log(own: Path) -> None:

@@ -33,7 +33,7 @@ def test_a_changed_relation_is_found_though_no_column_has_changed() -> None:
     assert found.low is not None
     assert found.auc_tolerated < found.low < found.auc
     assert {column.name for column in found.columns[:2]} == {"a", "b"}
-    assert found.said.startswith("a classifier can tell these rows from those of training (AUC 0.")
+    assert found.said.startswith("a classifier can tell these rows from the reference's (AUC 0.")
 
 
 def test_equal_rows_are_told_apart_no_more_often_than_stated() -> None:

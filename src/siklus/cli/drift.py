@@ -237,12 +237,11 @@ def chance(p: float | None) -> str:
 
 
 def _verdict(report: DriftReport) -> str:
-    rate = f"by chance that is said of {percent(report.false_alarm_rate)} of such looks"
     if not report.alarm:
-        return f"No drift beyond the tolerance ({rate} where there is none)"
-    found = report.alarming
-    columns = "column" if len(found) == 1 else "columns"
-    return f"Drift in {len(found)} {columns} of {len(report.columns)} ({rate} where there is none)"
+        return "No drift beyond the tolerance"
+    rate = percent(report.false_alarm_rate)
+    said = f"Drift in {len(report.alarming)} of {len(report.columns)} columns"
+    return f"{said}; where nothing has changed, at most {rate} of such looks say so"
 
 
 def _show_joint(found: JointDrift) -> None:

@@ -11,8 +11,9 @@ blocks' rank sums are independent when nothing has changed, whatever the models 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -25,9 +26,12 @@ from siklus.bundle.read import Bundle
 from siklus.data.snapshot import open_snapshot
 from siklus.errors import MonitorError
 from siklus.extras import need
-from siklus.monitor.window_rows import WindowRows, decode_leniently
+from siklus.monitor.window_rows import WindowRows, decode_leniently, rows_of_records
 from siklus.project.paths import Paths
 from siklus.project.sections import Monitor
+from siklus.records.layout import Layout
+from siklus.records.read import records_between
+from siklus.records.reading import PredictionRecord
 from siklus.stats.losses import Floats
 from siklus.stats.ranking import Area, ranks, roc_area
 from siklus.table import FloatRows
@@ -143,6 +147,16 @@ def joint_drift_of(bundle: Bundle, window: WindowRows, *, paths: Paths, settings
     )
 
 
+def joint_drift_between(
+    bundle: Bundle, since: datetime, until: datetime, *, paths: Paths, settings: Monitor
+) -> JointDrift:
+    """What the log has of the version between two moments, likewise; of many rows a sample. RC006 too."""
+    records = records_between(Layout(paths.records), since, until)
+    own = (record for record in records if record.version == bundle.version)
+    window = rows_of_records(_some(own, np.random.default_rng(0)), contract=bundle.contract)
+    return joint_drift_of(bundle, window, paths=paths, settings=settings)
+
+
 def joint_drift_of_rows(reference: WindowRows, window: WindowRows, *, settings: Monitor) -> JointDrift:
     """By the columns that both have."""
     columns = [slot for slot in window.contract.slots if slot in reference.contract.slots]
@@ -208,6 +222,17 @@ def _sampled(matrix: FloatRows, rng: np.random.Generator) -> FloatRows:
     return matrix if len(matrix) <= MOST_ROWS else matrix[rng.choice(len(matrix), MOST_ROWS, replace=False)]
 
 
+def _some(records: Iterable[PredictionRecord], rng: np.random.Generator) -> list[PredictionRecord]:
+    """A sample of as many as are used, without holding more of them (Vitter's algorithm R)."""
+    kept: list[PredictionRecord] = []
+    for count, record in enumerate(records, start=1):
+        if count <= MOST_ROWS:
+            kept.append(record)
+        elif (place := int(rng.integers(count))) < MOST_ROWS:
+            kept[place] = record
+    return kept
+
+
 def _shuffled(matrix: FloatRows, column: int, rng: np.random.Generator) -> FloatRows:
     copy = matrix.copy()
     copy[:, column] = rng.permutation(copy[:, column])
@@ -216,7 +241,7 @@ def _shuffled(matrix: FloatRows, column: int, rng: np.random.Generator) -> Float
 
 def _said(verdict: JointVerdict, auc: float, used: Sequence[UsedColumn]) -> str:
     if verdict == "alike":
-        return "a classifier cannot tell these rows from those of training"
+        return "a classifier cannot tell these rows from the reference's"
     by = ", ".join(column.name for column in used[:COLUMNS_SAID] if column.importance > 0)
-    how = "a little better than by chance" if verdict == "slight" else "from those of training"
+    how = "a little better than by chance" if verdict == "slight" else "from the reference's"
     return f"a classifier can tell these rows {how} (AUC {auc:.2f})" + (f", most by {by}" if by else "")
