@@ -1,53 +1,61 @@
 """Gauges: what a look has found, as families of series for the page that Prometheus scrapes."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator
 
 from siklus.ledgers.board import Board, Gauge, Sample
 from siklus.monitor.drift_report import ALARMING, DriftReport
+from siklus.monitor.look import Seen
+from siklus.monitor.quality_watch import QualitySeen
 from siklus.monitor.signals import Signal
+from siklus.stats.intervals import Estimate
 
 LAST_LOOK = "ml_watch_last_look_timestamp_seconds"
 
 
-def board_of(
-    signals: Sequence[Signal], *, version: str | None, drift: DriftReport | None, now: datetime
-) -> Board:
-    """``version`` and ``drift`` are the champion's; None where nothing is served or counted yet."""
+def board_of(seen: Seen) -> Board:
+    """All that the look has found; what cannot be said has no series."""
     gauges = [
         Gauge(
             name=LAST_LOOK,
             meaning="When the watch last looked, in Unix time.",
-            samples=(({}, now.timestamp()),),
+            samples=(({}, seen.time.timestamp()),),
         ),
         Gauge(
             name="ml_signal",
             meaning="The signals that alert rules speak of, as of the last look.",
-            samples=tuple(({"signal": each.name, **_of_feature(each)}, each.value) for each in signals),
+            samples=tuple(({"signal": each.name, **_of_feature(each)}, each.value) for each in seen.signals),
         ),
     ]
-    if version is not None:
-        gauges += _quality_gauges(signals, version)
-        gauges += [] if drift is None or not drift.enough else _drift_gauges(drift, version)
-    return Board(written=now.timestamp(), gauges=tuple(gauge for gauge in gauges if gauge.samples))
+    if seen.version is not None:
+        if seen.drift is not None and seen.drift.enough:
+            gauges += _drift_gauges(seen.drift, seen.version)
+        gauges += () if seen.quality is None else _quality_gauges(seen.quality)
+    told = tuple(gauge for gauge in gauges if gauge.samples)
+    return Board(written=seen.time.timestamp(), gauges=told)
 
 
 def _of_feature(signal: Signal) -> dict[str, str]:
     return {"feature": signal.label} if signal.label else {}
 
 
-def _quality_gauges(signals: Sequence[Signal], version: str) -> Iterator[Gauge]:
-    values = {signal.name: signal.value for signal in signals}
-    told = {
-        "label_coverage": (
-            "ml_label_coverage",
-            "The share of the version's predictions that have their outcome.",
-        ),
-        "label_delay": ("ml_label_delay_seconds", "The median time from a prediction to its outcome."),
-    }
-    for signal, (name, meaning) in told.items():
-        if signal in values:
-            yield Gauge(name=name, meaning=meaning, samples=(({"version": version}, values[signal]),))
+def _quality_gauges(quality: QualitySeen) -> Iterator[Gauge]:
+    recent = quality.recent or Estimate(value=None)
+    floor = None if quality.floor is None else quality.floor.limit
+    of_version = {"version": quality.version}
+    of_metric = {"metric": quality.metric, **of_version}
+    coverage = "The share of the version's predictions that have their outcome."
+    delay = "The median time from a prediction to its outcome."
+    told: tuple[tuple[str, str, dict[str, str], float | None], ...] = (
+        ("ml_quality", "The watched metric on the newest labelled predictions.", of_metric, recent.value),
+        ("ml_quality_low", "The lower bound of its 95 % interval.", of_metric, recent.low),
+        ("ml_quality_high", "The upper bound of its 95 % interval.", of_metric, recent.high),
+        ("ml_quality_floor", "The bound that the watched metric must keep.", of_metric, floor),
+        ("ml_label_coverage", coverage, of_version, quality.coverage),
+        ("ml_label_delay_seconds", delay, of_version, quality.delay),
+    )
+    for name, meaning, labels, value in told:
+        if value is not None:
+            yield Gauge(name=name, meaning=meaning, samples=((labels, value),))
 
 
 def _drift_gauges(drift: DriftReport, version: str) -> Iterator[Gauge]:

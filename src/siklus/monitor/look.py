@@ -10,6 +10,7 @@ from siklus.ledgers.totals import Totals, VersionTotals
 from siklus.monitor.drift import drift_watch
 from siklus.monitor.drift_report import DriftReport
 from siklus.monitor.looks import Looks
+from siklus.monitor.quality_watch import QualitySeen
 from siklus.monitor.readings import asked, traffic_signals, unseen_shares
 from siklus.monitor.signals import RATE_WINDOW, Signal
 from siklus.monitor.subject import Subject
@@ -23,7 +24,7 @@ MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds
 
 
 class Seen(Struct, frozen=True, kw_only=True):
-    """What a look has found. ``drift`` and ``evidence``: None while nothing is served or counted.
+    """What a look has found. ``drift``, ``evidence``, ``quality``: None while nothing is served or counted.
 
     ``window``: what ``drift`` is of, over the bins of ``reference``.
     """
@@ -35,6 +36,7 @@ class Seen(Struct, frozen=True, kw_only=True):
     evidence: DriftEvidence | None = None
     reference: Profile | None = None
     window: Profile | None = None
+    quality: QualitySeen | None = None
 
 
 def traffic_seen(looks: Looks, *, now: datetime) -> Iterator[Signal]:
@@ -45,10 +47,17 @@ def traffic_seen(looks: Looks, *, now: datetime) -> Iterator[Signal]:
 
 def subject_seen(looks: Looks, subject: Subject, *, now: datetime) -> Iterator[Signal]:
     """How much the champion has answered, and how old it is."""
-    counted = _counted(looks.between(None, now), subject)
-    answered = 0 if counted is None else asked(Totals((counted,), ())).success
+    answered = answered_since_training(looks, subject, now=now)
     yield Signal(name="predictions_since_training", value=float(answered))
     yield Signal(name="model_age", value=(now - subject.trained).total_seconds() / 86_400)
+
+
+def answered_since_training(
+    looks: Looks, subject: Subject, *, now: datetime, replica: str | None = None
+) -> int:
+    """Rows that clients got from the champion; from one server only where ``replica`` names it."""
+    counted = _counted(looks.between(None, now, replica=replica), subject)
+    return 0 if counted is None else asked(Totals((counted,), ())).success
 
 
 def window_seen(looks: Looks, subject: Subject, settings: Monitor, *, now: datetime) -> Profile | None:

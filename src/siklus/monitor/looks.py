@@ -93,18 +93,20 @@ class Looks:
             found = connection.execute(latest).scalar()
         return None if found is None else datetime.fromtimestamp(found / 1e6, UTC)
 
-    def between(self, since: datetime | None, until: datetime) -> Totals:
-        """What all servers counted from the last look up to ``since`` to the last one up to ``until``.
+    def between(self, since: datetime | None, until: datetime, *, replica: str | None = None) -> Totals:
+        """What servers counted from the last look up to ``since`` to the last one up to ``until``.
 
-        None: from the beginning. What a server had counted before it was first looked at lies before any
-        ``since``.
+        None: from the beginning; without ``replica`` all servers. What a server had counted before it was
+        first looked at lies before any ``since``.
         """
         end = self._at(until)
         begin = Moment({}) if since is None else self._begin(since, end)
         sums: dict[str, Numbers] = {}
         for place, numbers in end.numbers.items():
+            server, digest = place
+            if replica not in (None, server):
+                continue
             grown = numbers - begin.numbers.get(place, np.zeros(len(numbers)))
-            _, digest = place
             sums[digest] = sums[digest] + grown if digest in sums else grown
         return _totals([(self._layout(digest), numbers) for digest, numbers in sums.items()], used=until)
 

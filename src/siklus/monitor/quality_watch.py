@@ -50,14 +50,11 @@ class QualitySeen(Struct, frozen=True, kw_only=True):
 
     def signals(self) -> Iterator[Signal]:
         """Those that can be said."""
-        recent = self.recent or Estimate(value=None)
         values = {
             "labelled_since_training": float(self.labelled),
             "label_coverage": self.coverage,
             "label_delay": self.delay,
-            "quality": recent.value,
-            "quality_low": recent.low,
-            "quality_high": recent.high,
+            "quality": None if self.recent is None else self.recent.value,
             "quality_alarm": None if self.alarm is None else float(self.alarm.alarm),
         }
         for name, value in values.items():

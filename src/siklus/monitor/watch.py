@@ -28,6 +28,7 @@ from siklus.monitor.explain import History, explained
 from siklus.monitor.gauges import board_of
 from siklus.monitor.look import (
     Seen,
+    answered_since_training,
     drift_signals,
     evidence_seen,
     subject_seen,
@@ -39,12 +40,14 @@ from siklus.monitor.looks import Looks
 from siklus.monitor.notify.courier import Courier, Delivery
 from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
+from siklus.monitor.quality_watch import QualitySeen, QualityWatch
 from siklus.monitor.rules import project_rules
 from siklus.monitor.signals import Signal
-from siklus.monitor.subject import Pinned, Subjects
+from siklus.monitor.subject import Pinned, Subject, Subjects
 from siklus.monitor.usage import UsageMeter
 from siklus.project.durations import seconds_of
 from siklus.project.file import FILE_NAME, OpenProject, open_project
+from siklus.records.layout import Layout
 from siklus.registry.control import Control, control_uri, open_control
 
 LOCK = "watch.lock"  # in the run directory: one watch a state
@@ -72,6 +75,8 @@ class Watch:
         self._subjects = Subjects(project.paths, pinned=pinned)
         self._replica = replica_of(project.paths.run)
         self._meter, self._history = UsageMeter(), History()
+        self._quality = QualityWatch(Layout(project.paths.records), project.settings)
+        self._seen_quality: QualitySeen | None = None
         self._alerts = Alerts(control, project.settings.project.name)
         self._rules = project_rules(project.settings)
         receivers = open_receivers(
@@ -87,8 +92,7 @@ class Watch:
             self._looks.add(counted, replica=replica, now=now)
         usage = list(self._meter.read(totals, now=time.monotonic()))
         seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
-        board = board_of(seen.signals, version=seen.version, drift=seen.drift, now=now)
-        write_board(self._project.paths.run, board)
+        write_board(self._project.paths.run, board_of(seen))
         self._tell(seen, now=now)
         if time.monotonic() - self._thinned > THIN_SECONDS:
             self._looks.thin(now=now)
@@ -125,6 +129,8 @@ class Watch:
         evidence = evidence_seen(self._looks, subject, self._settings, now=now)
         if report is not None:
             signals += drift_signals(report, evidence, settings=self._settings)
+        quality = self._quality_of(subject, now=now)
+        signals += () if quality is None else quality.signals()
         return Seen(
             time=now,
             version=subject.version,
@@ -133,7 +139,23 @@ class Watch:
             evidence=evidence,
             reference=subject.reference,
             window=window,
+            quality=quality,
         )
+
+    def _quality_of(self, subject: Subject, *, now: datetime) -> QualitySeen | None:
+        """What the records of this machine say; while they cannot be read, what they said before.
+
+        Otherwise a broken file of theirs would end all looks, and with them all alerts.
+        """
+        # Of a Prometheus it is not known which of its replicas keeps these records.
+        replica = self._replica if self._settings.prometheus is None else None
+        answered = answered_since_training(self._looks, subject, now=now, replica=replica)
+        try:
+            self._seen_quality = self._quality.look(subject.bundle, answered=answered, now=now)
+        except SiklusError as error:
+            _say(error)
+        found = self._seen_quality
+        return found if found is not None and found.version == subject.version else None
 
 
 def replica_of(run: Path) -> str:
