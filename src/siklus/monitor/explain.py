@@ -61,6 +61,12 @@ def certainty(event: Event, seen: Seen) -> str:
         return f"in {', '.join(alarming[:MOST_NAMES])}{more}"
     if event.signal in OF_DRIFT and seen.drift is not None:
         return next((column.said for column in seen.drift.columns if column.name == event.label), "")
+    quality = seen.quality
+    if event.signal == "quality_alarm" and quality is not None and quality.alarm is not None:
+        return quality.alarm.said
+    if event.signal == "quality" and quality is not None and quality.recent is not None:
+        low, high = quality.recent.low, quality.recent.high
+        return "" if low is None or high is None else f"95 % interval {low:.4g} to {high:.4g}"
     return ""
 
 
