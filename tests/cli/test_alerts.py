@@ -1,5 +1,6 @@
 """`siklus alerts`: how rules stand, whether a message arrives, and who wants to hear nothing for a while."""
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -248,7 +249,8 @@ def test_a_test_that_does_not_arrive_ends_with_1_and_says_why(project: Path, hoo
 def test_a_test_may_go_to_one_receiver(project: Path, hook: HookServer) -> None:
     found = siklus("alerts", "test", "--receiver", "log", "-C", project)
     assert (found.code, found.out, hook.bodies) == (0, "log: sent, as a test\n", [])
-    assert found.err.startswith("TEST WARNING: ")
+    said = json.loads(found.err)
+    assert (said["event"], said["level"], said["test"], said["rule"]) == ("alert", "warning", True, "moved")
     assert "one of chat, log" in refused("AL005", "alerts", "test", "--receiver", "boss", "-C", project)
 
 

@@ -1,5 +1,6 @@
 """What is due reaches its receivers at least once; one that hangs keeps nobody waiting; nothing is lost."""
 
+import json
 import os
 import signal
 import subprocess
@@ -177,15 +178,14 @@ def test_real_receivers_side_by_side_with_one_that_never_answers(tmp_path: Path)
     assert (len(mails.mails), len(chat.posted)) == (1, 2)
 
 
-def test_the_log_tells_who_has_declared_nobody(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
-    caplog.set_level("INFO", logger="siklus.alerts")
+def test_the_log_tells_who_has_declared_nobody(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     log = reached(tmp_path)["log"].receiver
     log.send(notification(event(severity="critical", label="a\nb")))
     log.send(notification(event(state="resolved")))
-    first, second = caplog.records
-    assert (first.getMessage(), first.levelname, second.levelname) == ("alert", "ERROR", "INFO")
-    assert vars(first)["label"] == "a b"
-    assert vars(second)["told"] == "resolved: predictions_since_training"
+    first, second = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (first["event"], first["level"], second["level"]) == ("alert", "error", "info")
+    assert first["label"] == "a b"
+    assert second["told"] == "resolved: predictions_since_training"
     assert isinstance(reached(tmp_path, log=Log())["log"], Reached)
 
 

@@ -1,7 +1,6 @@
 """`siklus alerts`"""
 
 import difflib
-import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -102,8 +101,7 @@ def send_test(
     wanted = rule.receivers if receiver is None else (receiver,)
     if not wanted:
         raise AlertError("AL005", f"rule {rule.name} notifies nobody", expected="--receiver NAME")
-    with _log_shown():
-        tried = [_try(found, rule, each, receivers, now=now) for each in wanted]
+    tried = [_try(found, rule, each, receivers, now=now) for each in wanted]
     if as_json:
         print_json(tried)
     for each in () if as_json else tried:
@@ -216,22 +214,6 @@ def _try(
     except SiklusError as error:
         return Tried(rule=rule.name, receiver=name, problem=str(error))
     return Tried(rule=rule.name, receiver=name, problem=None)
-
-
-@contextmanager
-def _log_shown() -> Iterator[None]:
-    """The log is a receiver, too: what it is told stands on stderr meanwhile."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("TEST %(levelname)s: %(told)s", defaults={"told": ""}))
-    logger = logging.getLogger("siklus.alerts")
-    before = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(before)
 
 
 def _whole(name: str, feature: str | None) -> str:

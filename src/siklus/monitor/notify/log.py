@@ -1,13 +1,10 @@
 """The log as a receiver: one line for each event, where nothing else is declared."""
 
-import logging
-
+from siklus.events import tell
 from siklus.monitor.events import Notification
 from siklus.monitor.notify.wording import headline, one_line
 
-LEVELS = {"critical": logging.ERROR, "warning": logging.WARNING, "info": logging.INFO}
-
-_LOG = logging.getLogger("siklus.alerts")
+LEVELS = {"critical": "error", "warning": "warning", "info": "info"}
 
 
 class LogReceiver:
@@ -15,7 +12,7 @@ class LogReceiver:
 
     def send(self, notification: Notification) -> None:
         for event in notification.events:
-            level = LEVELS[event.severity] if event.state == "firing" else logging.INFO
+            level = LEVELS[event.severity] if event.state == "firing" else "info"
             fields = {
                 "rule": event.rule,
                 "state": event.state,
@@ -24,8 +21,8 @@ class LogReceiver:
                 "label": one_line(event.label),
                 "value": event.value,
                 "threshold": event.threshold,
-                "since": event.since.isoformat(),
+                "since": event.since,
                 "severity": event.severity,
             }
             test = {"test": True} if notification.test else {}
-            _LOG.log(level, "alert", extra={"project": notification.project, **fields, **test})
+            tell("alert", level=level, project=notification.project, **fields, **test)
