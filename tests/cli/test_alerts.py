@@ -135,8 +135,8 @@ def test_a_silence_is_made_shown_and_lifted(project: Path) -> None:
     said = [entry["text"] for entry in answered("alerts", "history", "-C", project)]
     assert said == [
         "lifted the silence of moved of carrier",
-        "moved of hour fires: drift_score is 0.3 (rule: > 0.2)",
-        "moved of carrier fires, silenced: drift_score is 0.3 (rule: > 0.2)",
+        "moved of hour fires: 0.3, above 0.2",
+        "moved of carrier fires, silenced: 0.3, above 0.2",
         f"silenced moved of carrier until {until:%Y-%m-%d %H:%M} UTC: we know",
     ]
 

@@ -310,10 +310,10 @@ def test_the_journal_tells_of_changes_and_not_of_repetitions(alerts: Alerts) -> 
     for minute, values in enumerate([BAD, BAD, BAD, GOOD, BAD, {}]):
         alerts.look(rules, signals(values), now=START + minute * MINUTE)
     assert texts(alerts, "alert") == [
-        "slow fires: latency_p99 is 1.5 (rule: > 1)",
-        "slow is over: latency_p99 is 0.5 (rule: > 1)",
-        "slow fires: latency_p99 is 1.5 (rule: > 1)",
-        "slow is over: latency_p99 has no value any more (rule: > 1)",
+        "slow fires: 1.5 s, above 1 s",
+        "slow is over: 500 ms, not above 1 s",
+        "slow fires: 1.5 s, above 1 s",
+        "slow is over: no value any more",
     ]
     newest = alerts.journal.history(limit=1)[0]
     event = msgspec.json.decode(newest.evidence, type=Event)

@@ -10,9 +10,10 @@ import sqlalchemy as sa
 from siklus.errors import AlertError
 from siklus.monitor.evaluate import evaluate, readings
 from siklus.monitor.events import Event, Evidence, Notification
+from siklus.monitor.notify.amounts import amount
 from siklus.monitor.outbox import AUTHOR, Outbox
 from siklus.monitor.rules import Rule
-from siklus.monitor.signals import Signal
+from siklus.monitor.signals import SIGNALS, Signal
 from siklus.monitor.silences import Silences
 from siklus.monitor.states import Standing
 from siklus.registry.control import METADATA, Control
@@ -145,15 +146,26 @@ def _notifications(project: str, told: Explained, now: datetime) -> list[Notific
 
 
 def _entry(event: Event, now: datetime) -> Entry:
-    value = "has no value any more" if event.value is None else f"is {event.value:g}"
     verb = "fires" if event.state == "firing" else "is over"
     silenced = ", silenced" if event.silenced else ""
-    bound = f"{event.comparison} {event.threshold:g}"
     return Entry(
         time=now,
         kind=KIND,
         subject=event.title,
         author=AUTHOR,
-        text=f"{event.title} {verb}{silenced}: {event.signal} {value} (rule: {bound})",
+        text=f"{event.title} {verb}{silenced}: {_seen(event)}",
         evidence=evidence_of(event),
     )
+
+
+def _seen(event: Event) -> str:
+    """`0.25, above 0.2`; of yes and no the word alone."""
+    kind = SIGNALS.get(event.signal)  # a stored state may be of a signal that is no more
+    unit = "" if kind is None else kind.unit
+    if event.value is None:
+        return "no value any more"
+    if unit == "yes/no":
+        return amount(event.value, unit)
+    beyond = "above" if event.comparison == ">" else "below"
+    side = beyond if event.state == "firing" else f"not {beyond}"
+    return f"{amount(event.value, unit)}, {side} {amount(event.threshold, unit)}"
