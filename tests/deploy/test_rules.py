@@ -1,5 +1,6 @@
 """The rules before promtool: they are well formed, each fires and resolves, and the drift is numpy's."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from siklus.monitor.signals import SIGNALS
 from siklus.project.file import read_project
 from siklus.stats.distance import hellinger, jensen_shannon, psi
 from siklus.stats.profile import CategoryProfile, Counts
-from siklus.stats.shift import bin_shift
+from siklus.stats.shift import bin_shift, pooled
 from tests.deploy.programs import check, program
 from tests.deploy.projects import deployed, project
 from tests.figures import Figure
@@ -125,19 +126,28 @@ def test_what_a_project_writes_stays_text(files: Path) -> None:
     check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
 
 
-# Over the bins of one column: two replicas' rows in an hour, and training's. The last two are slots.
+# Over the bins of one column: two replicas' rows in a minute. The last two are slots.
 BINS = ("a", "b", "c", "rare", "<other words>", "<missing>", "<unseen>")
-REFERENCE = Counts(bins=(600, 300, 95, 3, 2), missing=0, unseen=0)
 REPLICAS = ((240, 180, 30, 0, 3, 60, 12), (300, 60, 90, 0, 0, 0, 0))
 
 
-def test_drift_over_replicas_is_numpys(files: Path, figure: Figure) -> None:
+@pytest.mark.parametrize(
+    "training",
+    [
+        (600, 300, 95, 3, 2, 0, 0),  # too few rows in the thin bins, also together
+        (6000, 3000, 880, 60, 60, 100, 0),  # together they are enough
+        (4000, 3000, 2000, 600, 400, 0, 0),  # none is thin
+    ],
+)
+def test_drift_over_replicas_is_numpys(training: tuple[int, ...], files: Path, figure: Figure) -> None:
     rows = np.sum(REPLICAS, axis=0).tolist()
     window = Counts(bins=tuple(rows[:5]), missing=rows[5], unseen=rows[6])
-    words = ("a", "b", "c", "rare")
-    reference = CategoryProfile(kept=(0, 1, 2, 3), words=words, size=9, counts=REFERENCE)
-    # Fewer than five rows are expected of the last two bins, alone and together, so X² leaves them out.
-    shift = bin_shift(np.array(REFERENCE.bins[:3]), np.array(rows[:3]))
+    counts = Counts(bins=training[:5], missing=training[5], unseen=training[6])
+    reference = CategoryProfile(kept=(0, 1, 2, 3), words=BINS[:4], size=9, counts=counts)
+    groups = pooled(np.array(training[:5]), rows=sum(rows[:5]))
+    kept = groups >= 0
+    before, now = (np.bincount(groups[kept], np.array(each[:5])[kept]) for each in (training, rows))
+    shift = bin_shift(before.astype(np.int64), now.astype(np.int64))
     assert shift is not None
     expected = {
         "siklus:drift_psi": psi(reference, window),
@@ -156,23 +166,19 @@ def test_drift_over_replicas_is_numpys(files: Path, figure: Figure) -> None:
         }
         for record, value in expected.items()
     ]
-    test = {"interval": "1s", "input_series": list(_series()), "promql_expr_test": asked}
+    test = {"interval": "1s", "input_series": list(_series(training)), "promql_expr_test": asked}
     suite = {"rule_files": ["rules/flights-drift.yml"], "evaluation_interval": "1s", "tests": [test]}
     (files / "tests.yml").write_text(yaml.safe_dump(suite))
     check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
-    figure("drift in PromQL against numpy, over two replicas", "equal to 1e-12")
+    figure("drift in PromQL beside numpy's, over two replicas", "equal to 1e-12")
 
 
-def _series() -> Any:
-    reference = [*REFERENCE.bins, REFERENCE.missing, REFERENCE.unseen]
+def _series(training: tuple[int, ...]) -> Iterator[dict[str, str]]:
     for replica, counts in enumerate(REPLICAS):
         where = f'job="flights",instance="{replica}:1",version="7",feature="origin"'
-        for name, count, before in zip(BINS, counts, reference, strict=True):
+        for name, count, before in zip(BINS, counts, training, strict=True):
             # Sixty steps of a second, so that the window of a minute holds just what was counted.
-            yield {
-                "series": f'ml_feature_bin_total{{{where},bin="{name}"}}',
-                "values": f"0+{count / 60}x60",
-            }
-            share = before / REFERENCE.rows
-            yield {"series": f'ml_feature_reference_ratio{{{where},bin="{name}"}}', "values": f"{share!r}x60"}
-        yield {"series": f"ml_feature_reference_rows{{{where}}}", "values": f"{REFERENCE.rows}x60"}
+            steps, share = f"0+{count / 60}x60", f"{before / sum(training)!r}x60"
+            yield {"series": f'ml_feature_bin_total{{{where},bin="{name}"}}', "values": steps}
+            yield {"series": f'ml_feature_reference_ratio{{{where},bin="{name}"}}', "values": share}
+        yield {"series": f"ml_feature_reference_rows{{{where}}}", "values": f"{sum(training)}x60"}

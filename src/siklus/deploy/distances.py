@@ -5,7 +5,7 @@ increase of each bin's counter, summed over the replicas; training's are what th
 `increase` extrapolates to the edges of the window: over an hour, scraped every 15 s, by at most 0.4 %.
 
 X² differs in one thing: PromQL knows no order of bins, so those that are too thin to be judged alone are all
-put together, where `stats.shift.pooled` makes several groups of them if there are many.
+put together, where `stats.shift.pooled` makes several groups if there are many.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,13 +15,13 @@ from msgspec import Struct
 
 from siklus.ledgers.bins import ABOVE, BELOW, MISSING, NON_FINITE, UNSEEN
 from siklus.stats.distance import PSEUDO_COUNT
-from siklus.stats.shift import FEWEST
+from siklus.stats.shift import FEWEST, SETTLED
 
 BIN_ROWS, ROWS = "siklus:feature_bin:rows", "siklus:feature:rows"
-BIN_REFERENCE_ROWS, REFERENCE_ROWS = "siklus:feature_bin:reference_rows", "siklus:feature:reference_rows"
+BIN_REFERENCE_ROWS = "siklus:feature_bin:reference_rows"
 BIN_SHARE, BIN_REFERENCE_SHARE = "siklus:feature_bin:share", "siklus:feature_bin:reference_share"
 SMOOTH_SHARE, SMOOTH_REFERENCE_SHARE = "siklus:smooth_bin:share", "siklus:smooth_bin:reference_share"
-EXPECTED = "siklus:value_bin:expected_rows"
+ENOUGH = "siklus:feature:enough_rows"
 POOLED, REFERENCE_POOLED = "siklus:pooled_bin:rows", "siklus:pooled_bin:reference_rows"
 PSI, HELLINGER, JENSEN_SHANNON = "siklus:drift_psi", "siklus:drift_hellinger", "siklus:drift_jensen_shannon"
 X2, FREEDOM = "siklus:drift_x2", "siklus:drift_x2_freedom"
@@ -66,7 +66,7 @@ _VALUE_N, _VALUE_M = f"{BIN_ROWS}{{{_VALUES}}}", f"{BIN_REFERENCE_ROWS}{{{_VALUE
 _P, _Q = f"{BIN_SHARE}{{{_JOB}}}", f"{BIN_REFERENCE_SHARE}{{{_JOB}}}"
 _SMOOTH_P, _SMOOTH_Q = f"{SMOOTH_SHARE}{{{_JOB}}}", f"{SMOOTH_REFERENCE_SHARE}{{{_JOB}}}"
 _POOLED_N, _POOLED_M = f"{POOLED}{{{_JOB}}}", f"{REFERENCE_POOLED}{{{_JOB}}}"
-_THICK, _THIN = (f"{EXPECTED}{{{_JOB}}} {than} {FEWEST}" for than in (">=", "<"))
+_THICK, _THIN = (f"{_VALUE_M} {than} on ({_COLUMN}) group_left () {ENOUGH}{{{_JOB}}}" for than in (">=", "<"))
 
 
 def _smooth(rows: str) -> str:
@@ -80,7 +80,7 @@ def _divergence(share: str) -> str:
 
 
 def _pooled(rows: str) -> str:
-    together = f"{_sum(f'{rows} and {_THIN}')}\n    and {_sum(_THIN)} >= {FEWEST}"
+    together = f"{_sum(f'{rows} and {_THIN}')}\n    and {_sum(_THIN)} >= {ENOUGH}{{{_JOB}}}"
     return f'({rows} and {_THICK})\n  or label_replace({together}, "bin", "<few>", "", "")'
 
 
@@ -120,14 +120,10 @@ _RECORDINGS: Mapping[str, tuple[str, str]] = {
         "Jensen and Shannon's distance, from 0 to 1.",
         f"sqrt(clamp_min({_divergence(_P)}\n  + {_divergence(_Q)}, 0) / 2){_ENOUGH}",
     ),
-    EXPECTED: (
-        "By so many rows a bin of values is found too thin to be judged alone: training's, or as many of "
-        "them as a window of that size would have.",
-        _of_column(
-            _VALUE_M,
-            f"clamp_max({_sum(_VALUE_N)}\n    / {_sum(_VALUE_M)}, 1)",
-            by="*",
-        ),
+    ENOUGH: (
+        f"Training rows that make a bin worth judging alone: {SETTLED}, and so many that {FEWEST} are "
+        "expected of the window.",
+        f"clamp_min({FEWEST} * {_sum(_VALUE_M)}\n  / ({_sum(_VALUE_N)} > 0), {SETTLED})",
     ),
     POOLED: ("The window's rows by bins of values, the thin ones together.", _pooled(_N)),
     REFERENCE_POOLED: ("The training's likewise.", _pooled(_M)),
