@@ -20,6 +20,18 @@ candidates = ["linear", "random-forest", "hist-gradient-boosting"]
 trials = 20
 seconds = 300
 """
+ALERTS = """\
+# [notify.ops-mail]         # who hears of alerts: without anybody, they stand in the log
+# kind = "mail"
+# to = ["ops@example.com"]
+# smtp = "smtp://localhost:25"
+
+# [[alerts]]                # a rule of your own; the default ones are in docs/alerts.md
+# signal = "predictions_since_training"
+# above = 4000
+# for = "1m"
+# advice = "Consider retraining: the model has answered 4000 predictions since it was trained."
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +66,7 @@ def project_text(scaffold: Scaffold) -> str:
         f"task = {_quoted(scaffold.task)}",
         "",
     ]
-    tail = ["", "[serve]", "port = 8000", ""]
+    tail = ["", "[serve]", "port = 8000", "", ALERTS]
     return "\n".join([*head, *_data(scaffold), "", TRAIN, *_gates(scaffold), *tail])
 
 
