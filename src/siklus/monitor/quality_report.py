@@ -141,7 +141,7 @@ def yardstick_of(question: QualityQuestion, settings: Project, champion: Bundle)
     metric = question.metric
     if metric is None:
         metric = watched_metric(settings, evidence, task=task)
-    metric = metric_named(metric, task=task, where="the metric of the question").name
+    metric = metric_named(metric, task=task, where="the metric asked for").name
     return Yardstick(
         name=settings.project.name,
         version=champion.version,

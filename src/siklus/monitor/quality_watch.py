@@ -27,7 +27,8 @@ from siklus.stats.scores import METRICS
 ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)  # a clock that had jumped has made predictions of the future
 RESCORED = 2_000  # rows for which a model of many classes is asked again, at a look with new outcomes
 LATE_SECONDS = 60.0  # at most, from a prediction's id to its record
-COUNT_SECONDS = 3600.0  # after which all labelled predictions are counted anew
+STORED_SECONDS = 600  # at most, from the receipt of an outcome to its place in the database
+COUNT_SECONDS = 3600  # after which all labelled predictions are counted anew
 
 
 class QualitySeen(Struct, frozen=True, kw_only=True):
@@ -120,7 +121,7 @@ class QualityWatch:
             most=MOST_ROWS,
         )
         judged = self._judged(champion, yardstick.metric, newest)
-        counted, counted_us = self._counted(champion.version, now=now)
+        counted, counted_us = self._counted(champion.version, newest, now=now)
         return _Known(
             yardstick=yardstick,
             stamp=stamp,
@@ -149,12 +150,13 @@ class QualityWatch:
             return Judged(rows=rows, probabilities=with_two_probabilities(rows))
         return Judged(rows=rows, probabilities=rescore(rows, {champion.version: champion}.get).probabilities)
 
-    def _counted(self, version: str, *, now: datetime) -> tuple[int, int]:
-        """All labelled predictions, and until when they were counted: once an hour, since all is read."""
-        last, now_us = self._known, us_of(now)
-        if last is not None and abs(now_us - last.counted_us) < COUNT_SECONDS * 1e6:
+    def _counted(self, version: str, newest: Newest | None, *, now: datetime) -> tuple[int, int]:
+        """All labelled predictions but the latest, and until when: rarely, since all is read for it."""
+        last, until_us = self._known, us_of(now) - STORED_SECONDS * 1_000_000
+        still_near = last is not None and abs(until_us - last.counted_us) < COUNT_SECONDS * 1_000_000
+        if last is not None and still_near and (newest is None or newest.from_us <= last.counted_us):
             return last.counted, last.counted_us
-        return count_labelled(self._layout, version, until_us=now_us), now_us
+        return count_labelled(self._layout, version, until_us=until_us), until_us
 
     def _recent(self, judged: Judged, *, now: datetime) -> Judged | None:
         """The rows whose outcomes came in the last window, or else the newest, as many as are judged."""

@@ -9,7 +9,7 @@ import numpy as np
 from siklus.bundle.read import Bundle
 from siklus.contract.decode import decode_records
 from siklus.records.joined import JoinedRows, Rows
-from siklus.stats.losses import Floats
+from siklus.stats.losses import Floats, predicted_classes
 
 MOST_ROWS = 20_000  # the newest labelled rows: a second or two, and more would hardly narrow an interval
 
@@ -28,7 +28,7 @@ def rescore(rows: JoinedRows, bundle_of: Callable[[str], Bundle | None]) -> Resc
         return Rescored(None)
     found = np.full((len(rows), len(rows.classes)), np.nan)
     codes = rows.version.codes[rows.featured.places]
-    remarks = []
+    remarks, other = [], 0
     for code in np.unique(codes).tolist():
         version = rows.version.names[code]
         bundle = bundle_of(version)
@@ -42,8 +42,16 @@ def rescore(rows: JoinedRows, bundle_of: Callable[[str], Bundle | None]) -> Resc
             )
             continue
         chosen = np.flatnonzero(codes == code)
-        probabilities = _probabilities(bundle, rows, chosen)
-        found[rows.featured.places[chosen]] = probabilities
+        places, probabilities = rows.featured.places[chosen], _probabilities(bundle, rows, chosen)
+        same = predicted_classes(probabilities) == rows.predicted[places]
+        same &= np.isfinite(probabilities).all(axis=1)
+        found[places[same]] = probabilities[same]
+        other += int((~same).sum())
+    if other:
+        remarks.append(
+            f"{other:,} rows come out otherwise than they were answered, and are left out where the "
+            "probability of every class is needed."
+        )
     if len(rows.featured.places) < rows.labelled.sum():
         remarks.append(
             "Metrics that need the probability of every class are of the newest "
