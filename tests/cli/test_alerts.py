@@ -105,6 +105,11 @@ def test_alerts_without_a_command_are_the_list(project: Path) -> None:
     assert answered("alerts", "-C", project) == answered("alerts", "list", "-C", project)
 
 
+def test_an_option_before_the_command_is_not_passed_over(project: Path) -> None:
+    found = siklus("alerts", "--json", "history", "-C", project)
+    assert (found.code, "siklus alerts history …" in found.err) == (2, True)
+
+
 def test_nobody_looking_is_said(project: Path) -> None:
     look(project, {}, ago=10 * MINUTE)
     assert "Nobody has looked since" in siklus("alerts", "-C", project).out

@@ -56,7 +56,13 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 @app.callback(invoke_without_command=True)
 def alerts(context: typer.Context, project: ProjectOption = HERE, as_json: JsonFlag = False) -> int:
     """Of which signals somebody must hear, and when. Without a command: list."""
-    return list_alerts(project, as_json) if context.invoked_subcommand is None else 0
+    if context.invoked_subcommand is None:
+        return list_alerts(project, as_json)
+    if project != HERE or as_json:
+        raise typer.BadParameter(
+            f"options stand behind the command: siklus alerts {context.invoked_subcommand} …"
+        )
+    return 0
 
 
 @app.command(name="list")
