@@ -10,7 +10,7 @@ from scipy.stats import norm
 
 from siklus.stats.families import holm
 from siklus.stats.profile import ColumnProfile
-from siklus.stats.shift import ColumnShift, bin_shift, column_shift
+from siklus.stats.shift import ColumnShift, bin_shift, bins_by_chance, column_shift
 from tests.figures import Figure
 from tests.simulations.laws import TWENTY, Values, draw, profiles
 from tests.simulations.peers import evidently_alarms, ks_alarms
@@ -32,7 +32,8 @@ def references(count: int, *, rows: int = ROWS, seed: int = 0) -> list[Reference
 
 def judged(reference: Reference, window: Mapping[str, Values]) -> list[ColumnShift]:
     found = [
-        column_shift(column.counts, column.count(window[name])) for name, column in reference.columns.items()
+        column_shift(column.counts, column.count(window[name]), together=bins_by_chance(column))
+        for name, column in reference.columns.items()
     ]
     return [shift for shift in found if shift is not None]
 

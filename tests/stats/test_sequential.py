@@ -15,6 +15,7 @@ from siklus.stats.sequential import (
     STARTS,
     ColumnEvidence,
     DriftEvidence,
+    Known,
     drift_evidence,
     log_evidence,
 )
@@ -35,29 +36,31 @@ def of_x(found: DriftEvidence) -> ColumnEvidence:
 @given(CELLS, st.data())
 def test_evidence_is_the_ratio_of_two_urns_as_scipy_has_them(known: list[int], data) -> None:
     counts = np.array(data.draw(st.lists(st.integers(0, 20), min_size=len(known), max_size=len(known))))
-    a, rows = np.array(known, dtype=np.float64), counts.sum()
-    without = stats.dirichlet_multinomial.logpmf(counts, a, rows)
+    reference, rows = np.array(known, dtype=np.float64), counts.sum()
+    added, m = np.linspace(0.1, 0.5, len(known)), reference.sum()
+    without = stats.dirichlet_multinomial.logpmf(counts, reference + added, rows)
     moved = [
-        stats.dirichlet_multinomial.logpmf(counts, a / a.sum() / (1 / spread + 1 / a.sum()), rows)
+        stats.dirichlet_multinomial.logpmf(counts, reference / m / (1 / spread + 1 / m) + added, rows)
         for spread in SPREADS
     ]
     expected = logsumexp(moved) - np.log(len(moved)) - without
-    assert log_evidence(a, counts[None, :])[0] == pytest.approx(expected, abs=1e-8)
+    assert log_evidence(Known(reference, added), counts[None, :])[0] == pytest.approx(expected, abs=1e-8)
 
 
 def test_evidence_is_1_on_average_without_drift() -> None:
     # All ways in which 6 rows can fall into 3 bins, each with its chance by the urn's law.
-    known = np.array([3.0, 2.0, 5.0])
+    known = Known(np.array([3.0, 2.0, 0.0]), np.array([0.0, 0.5, 1.0]))
     ways = np.array([way for way in product(range(7), repeat=3) if sum(way) == 6])
-    chances = stats.dirichlet_multinomial.pmf(ways, known, 6)
+    chances = stats.dirichlet_multinomial.pmf(ways, known.rows + known.added, 6)
     assert chances.sum() == pytest.approx(1)
     assert (chances * np.exp(log_evidence(known, ways))).sum() == pytest.approx(1)
 
 
 def test_one_more_row_leaves_the_evidence_as_it_is_on_average() -> None:
     # The martingale itself: from any counts on, over the urn's next row.
-    known, counts = np.array([3.0, 2.0, 5.0]), np.array([4, 0, 7])
-    next_row = (known + counts) / (known + counts).sum()
+    known, counts = Known(np.array([3.0, 2.0, 5.0]), np.ones(3)), np.array([4, 0, 7])
+    urn = known.rows + known.added + counts
+    next_row = urn / urn.sum()
     after = np.exp(log_evidence(known, counts + np.eye(3)))
     assert (next_row * after).sum() == pytest.approx(np.exp(log_evidence(known, counts[None, :]))[0])
 
@@ -73,6 +76,13 @@ def test_the_share_of_a_bin_of_a_continuous_column_has_the_law_that_is_assumed()
     bins = found.counts.bins
     assert stats.kstest(firsts, stats.beta(bins[0], 201 - bins[0]).cdf).pvalue > 0.01
     assert stats.kstest(lasts, stats.beta(bins[-1] + 1, 200 - bins[-1]).cdf).pvalue > 0.01
+
+
+def test_a_slot_in_which_nobody_ever_is_is_no_evidence() -> None:
+    rng = np.random.default_rng(0)
+    reference = profile_numbers(rng.normal(size=100))
+    steps = [Counts(bins=tuple(100_000 * share for share in reference.counts.bins))] * STARTS
+    assert of_x(watched(reference, steps)).log_evidence < 0
 
 
 def test_a_shift_is_found_and_placed_where_it_began() -> None:

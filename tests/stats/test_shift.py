@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from scipy import stats
 
-from siklus.stats.profile import Counts, profile_numbers
+from siklus.stats.profile import Counts, profile_numbers, profile_words
 from siklus.stats.shift import (
     RARE,
     BinShift,
     ColumnShift,
     Part,
     bin_shift,
+    bins_by_chance,
     column_shift,
     hypergeometric_tail,
     pooled,
@@ -182,10 +184,16 @@ def test_within_a_column_as_many_tests_as_there_are_count() -> None:
 def test_every_bin_is_judged_with_enough_rows_or_is_rare(reference: list[int], rows: int) -> None:
     bins = np.array(reference)
     groups = pooled(bins, rows=rows)
-    expected = bins * min(1.0, rows / max(bins.sum(), 1))
-    assert all(expected[groups == group].sum() >= 5 for group in range(groups.max() + 1))
-    assert expected[groups == RARE].sum() < 5
-    assert (groups != RARE)[expected >= 5].all()
+
+    def enough(chosen: NDArray[np.bool_]) -> bool:
+        found = bins[chosen].sum()
+        return bool(found >= 20 and found * rows >= 5 * bins.sum())
+
+    assert all(enough(groups == group) for group in range(groups.max() + 1))
+    assert not enough(groups == RARE)
+    assert all(
+        (groups == group).sum() == 1 for i, group in enumerate(groups) if enough(np.arange(len(bins)) == i)
+    )
 
 
 @given(st.lists(st.tuples(SMALL, SMALL), min_size=1, max_size=8), st.integers(0, 5), st.integers(0, 5))
@@ -212,10 +220,40 @@ def test_the_same_shares_are_no_shift() -> None:
 def test_a_reference_of_50_rows_is_judged_in_fewer_bins() -> None:
     profile = profile_numbers(np.random.default_rng(0).normal(size=50))
     found = judged(profile.counts, profile.count(np.random.default_rng(1).normal(size=100_000)))
-    assert bins_of(found).freedom < 10
+    assert bins_of(found).freedom < 3
     assert found.p > 0.01
     moved = judged(profile.counts, profile.count(np.random.default_rng(1).normal(size=1000) + 2))
     assert moved.p < 1e-6
+
+
+def test_words_that_have_a_bin_by_chance_are_judged_with_those_that_have_none() -> None:
+    # 400 words, equally frequent: the 49 with a bin are those that happened to be drawn most often.
+    rng = np.random.default_rng(0)
+    profile = profile_words(rng.integers(0, 400, size=4000), range(400))
+    window = profile.count(rng.integers(0, 400, size=4000))
+    assert column_shift(profile.counts, window).p < 1e-6
+    found = column_shift(profile.counts, window, together=bins_by_chance(profile))
+    assert found is not None
+    assert (found.bins, found.p) == (None, 1.0)
+
+
+def test_frequent_words_are_told_apart_in_a_long_vocabulary() -> None:
+    rng = np.random.default_rng(0)
+    usual = np.where(
+        rng.random(50_000) < 0.5, rng.integers(0, 3, size=50_000), rng.integers(0, 400, size=50_000)
+    )
+    profile = profile_words(usual, range(400))
+    window = profile.count(np.where(usual == 0, 1, usual)[:5000])
+    found = column_shift(profile.counts, window, together=bins_by_chance(profile))
+    assert found is not None
+    assert bins_of(found).freedom >= 3
+    assert found.p_beyond < 1e-6
+
+
+def test_numbers_and_short_vocabularies_have_no_bins_by_chance() -> None:
+    rng = np.random.default_rng(0)
+    assert bins_by_chance(profile_numbers(rng.normal(size=100))) == ()
+    assert bins_by_chance(profile_words(rng.integers(0, 9, size=100), range(9))) == ()
 
 
 def test_nothing_is_said_of_too_few_rows_or_without_a_reference() -> None:

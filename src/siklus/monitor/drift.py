@@ -27,7 +27,7 @@ from siklus.stats.distance import DISTANCES
 from siklus.stats.families import Floats, benjamini_hochberg, holm
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts, Profile
 from siklus.stats.sequential import ColumnEvidence, DriftEvidence, drift_evidence
-from siklus.stats.shift import ColumnShift, column_shift
+from siklus.stats.shift import ColumnShift, bins_by_chance, column_shift
 
 __all__ = [
     "PREDICTION",
@@ -55,7 +55,13 @@ def drift(reference: Profile, window: Profile, *, settings: Monitor, where: str 
     """
     pairs = list(_pairs(reference, window))
     shifts = [
-        column_shift(old.counts, new.counts, tolerance=settings.tolerance, min_rows=settings.min_rows)
+        column_shift(
+            old.counts,
+            new.counts,
+            tolerance=settings.tolerance,
+            min_rows=settings.min_rows,
+            together=bins_by_chance(old),
+        )
         for _, old, new in pairs
     ]
     judged = [shift for shift in shifts if shift is not None]

@@ -19,21 +19,25 @@ Population Resemblance Statistic, arXiv 2307.11878). The distance is δ = Σ (q 
 in both together: about d² for a mean that moves by d standard deviations.
 """
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtrc, chndtr, chndtrinc, ndtr
 
-from siklus.stats.profile import Counts
+from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts
 
 Integers: TypeAlias = NDArray[np.int64]
+Cells = TypeVar("Cells", np.int64, np.float64)
 
 TOLERANCE = 0.01  # of the distance δ: a mean shift of about 0.1 σ
 MIN_ROWS = 200
 LEVEL = 0.95  # of the effect's bounds
-FEWEST = 5  # rows that both sides must be expected to have in a bin, for χ² to be X²'s law
+FEWEST = 5  # rows that a window without drift has in a bin, for χ² to be X²'s law
+SETTLED = 20  # rows of the reference in a bin, likewise; with 5, one test in seven at 5 % was a false alarm
+NEAR = 5.0  # standard errors within which chance may have chosen the words that have a bin
 NEGLIGIBLE = 1e-300  # what the inverse of the noncentral χ² says instead of 0
 SLOTS = ("missing", "non_finite", "below_minimum", "above_maximum", "unseen")
 RARE = -1  # the group of bins that hardly occur in the reference
@@ -99,11 +103,17 @@ class Part(NamedTuple):
 
 
 def column_shift(
-    reference: Counts, window: Counts, *, tolerance: float = TOLERANCE, min_rows: int = MIN_ROWS
+    reference: Counts,
+    window: Counts,
+    *,
+    tolerance: float = TOLERANCE,
+    min_rows: int = MIN_ROWS,
+    together: Sequence[int] = (),
 ) -> ColumnShift | None:
     """Judge a window's counts against the reference's, over the same bins (ValueError otherwise).
 
-    None, where nothing can be said: fewer than ``min_rows`` rows in the window, or none in the reference.
+    ``together``: bins to be judged as one (`bins_by_chance`). None, where nothing can be said: fewer than
+    ``min_rows`` rows in the window, or none in the reference.
     """
     if len(reference.bins) != len(window.bins):
         raise ValueError(f"{len(window.bins)} bins, where the reference has {len(reference.bins)}")
@@ -118,7 +128,7 @@ def column_shift(
         )
         for slot in SLOTS
     ]
-    before, now = np.array(reference.bins, dtype=np.int64), np.array(window.bins, dtype=np.int64)
+    before, now = (joined(np.array(bins, dtype=np.int64), together) for bins in (reference.bins, window.bins))
     bins = None
     if before.any() and now.any():
         groups = pooled(before, rows=int(now.sum()))
@@ -132,26 +142,57 @@ def column_shift(
     return _together(window.rows, bins, [slot for slot in slots if slot.share + slot.reference_share > 0])
 
 
+def bins_by_chance(reference: ColumnProfile) -> tuple[int, ...]:
+    """Bins that only chance may have told from the last one, which is of all words without a bin.
+
+    Of a long vocabulary the most frequent words have bins. Those whose count is near that of the last to have
+    one owe it to chance in part: their shares are overstated, and that of the other words is understated. By
+    taking them together with these, both cancel out. () for numbers, and where every word has a bin.
+    """
+    if not isinstance(reference, CategoryProfile) or reference.size <= len(reference.kept):
+        return ()
+    kept = np.array(reference.counts.bins[:-1])
+    edge = kept.min() if len(kept) else 0
+    near = np.flatnonzero(kept <= max(edge + NEAR * np.sqrt(edge), SETTLED))
+    return (*near.tolist(), len(kept))
+
+
+def joined(bins: NDArray[Cells], together: Sequence[int]) -> NDArray[Cells]:
+    """Bins (along the last axis) with those of ``together`` added up into one, which comes last.
+
+    >>> joined(np.array([5, 1, 2, 7]), [1, 2]).tolist()
+    [5, 7, 3]
+    """
+    if not together:
+        return bins
+    one = bins[..., list(together)].sum(axis=-1, keepdims=True)
+    return np.concatenate([np.delete(bins, list(together), axis=-1), one], axis=-1)
+
+
 def pooled(reference: Integers, *, rows: int) -> Integers:
     """Which bins are judged together, decided from the reference alone; shape (bins,), groups from 0 on.
 
-    Where the reference, or a window of ``rows`` rows without drift, has fewer than FEWEST rows in a bin, such
-    bins are put together in their order, until they have enough; what is then left is RARE.
+    A bin is thin, where the reference has fewer than SETTLED rows, or a window of ``rows`` rows without drift
+    fewer than FEWEST. Thin bins are put together in their order until they are not; what is then left goes
+    with the last that were, or is RARE where none were.
 
+    >>> pooled(np.array([90, 12, 13, 40, 1]), rows=1000).tolist()
+    [0, 1, 1, 2, 1]
     >>> pooled(np.array([90, 2, 3, 40, 1]), rows=1000).tolist()
-    [0, 1, 1, 2, -1]
+    [0, -1, -1, 1, -1]
     """
-    expected = reference * min(1.0, rows / max(int(reference.sum()), 1))
+    enough = max(SETTLED, FEWEST * int(reference.sum()) / max(rows, 1))
     groups = np.full(len(reference), RARE)
     waiting: list[int] = []
-    group = 0
-    for place, rows_here in enumerate(expected):
-        if rows_here >= FEWEST:
+    group, latest = 0, RARE
+    for place, here in enumerate(reference):
+        if here >= enough:
             groups[place], group = group, group + 1
             continue
         waiting.append(place)
-        if expected[waiting].sum() >= FEWEST:
-            groups[waiting], group, waiting = group, group + 1, []
+        if reference[waiting].sum() >= enough:
+            groups[waiting], group, latest, waiting = group, group + 1, group, []
+    groups[waiting] = latest
     return groups
 
 
