@@ -173,26 +173,40 @@ def test_a_query_names_rows_of_the_log(own: Path) -> None:
         assert (refused.code, refused.err[:14]) == (2, f"siklus: {code} ")
 
 
-def test_where_somebody_looks_the_counters_have_the_window(own: Path) -> None:
-    [production] = [each for each in answered("models", "-C", own) if each["stage"] == "production"]
-    bundle = open_bundle(own / ".siklus" / "bundles" / production["digest"], version="1")
+def look_at(project: Path, *, first: timedelta) -> None:
+    """As a watch that began so long ago, and has since seen 500 rows with a moved column."""
+    [production] = [each for each in answered("models", "-C", project) if each["stage"] == "production"]
+    bundle = open_bundle(project / ".siklus" / "bundles" / production["digest"], version="1")
     layout, bins = layout_of("1", bundle.contract, bundle.profile())
     matrix = np.column_stack([np.linspace(3, 9, 500), np.zeros(500), np.arange(500) % 2]).astype(np.float32)
     assert bundle.contract.slots == ("a", "b", "side")
     now, none = datetime.now(UTC), np.zeros(layout.title.counts, dtype=np.uint64)
     some = none.copy()
     some[layout.bins :] = bins.count(matrix)
-    with open_control(control_uri(None, own), file=own / ".siklus" / "control.db") as control:
+    with open_control(control_uri(None, project), file=project / ".siklus" / "control.db") as control:
         looks = Looks(control, "line")
-        for counts, when in ((none, now - timedelta(hours=2)), (some, now)):
+        for counts, when in ((none, now - first), (some, now)):
             totals = VersionTotals(layout, counts, np.zeros(layout.title.sums), when.timestamp())
             looks.add(Totals((totals,), ()), replica="here", now=when)
+
+
+def test_where_somebody_looks_the_counters_have_the_window(own: Path) -> None:
+    look_at(own, first=timedelta(hours=2))
     document = answered("drift", "-C", own)
     assert document["window"] == {"source": "counters", "said": "the last 1h, as the servers counted"}
     assert document["report"]["rows"] == 500
     assert "a" in {column.name for column in report_of(document).alarming}
     # Their rows are only in the log, so whoever needs rows gets the log's.
     assert answered("drift", "-C", own, "--joint")["window"]["source"] == "log"
+
+
+def test_a_window_that_began_before_anybody_looked_is_read_where_more_of_it_is(own: Path) -> None:
+    look_at(own, first=timedelta(minutes=10))
+    found = answered("drift", "-C", own)["window"]
+    assert found["source"] == "counters"
+    assert found["said"].startswith("the last 1h, as the servers counted since ")
+    log_rows(own, moved(1.0) * 2)
+    assert answered("drift", "-C", own)["window"]["source"] == "log"
 
 
 @pytest.mark.parametrize(

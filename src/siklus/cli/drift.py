@@ -153,11 +153,13 @@ def _traffic(
         seconds_of(length)
     except ValueError as exc:
         raise typer.BadParameter(f"--window: {exc}") from exc
+    counted = None
     if judge.bundle is not None and not rows_too:
         counted = counted_window(project, judge.bundle, reference.profile, window=length, now=now)
-        if counted is not None:
-            return counted
-    return logged_window(project, judge, reference.profile, window=length, now=now)
+    if counted is not None and counted.whole:
+        return counted
+    logged = logged_window(project, judge, reference.profile, window=length, now=now)
+    return counted if counted is not None and counted.profile.rows > logged.profile.rows else logged
 
 
 def _joint(project: OpenProject, judge: Judge, reference: Reference, seen: Window) -> JointDrift | None:

@@ -59,13 +59,15 @@ class Judge:
 class Window:
     """``said``: where it comes from, for a person. ``rows`` None: the servers kept counts only.
 
-    ``newest``: of an empty window of the log, what was answered last, by whatever version.
+    ``whole``: False where counting began only within the window. ``newest``: of an empty window of the log,
+    what was answered last, by whatever version.
     """
 
     source: SourceOfWindow
     said: str
     profile: Profile
     rows: WindowRows | None = None
+    whole: bool = True
     newest: PredictionRecord | None = None
 
 
@@ -113,13 +115,17 @@ def counted_window(
     with project_control(project) as control:
         looks = Looks(control, settings.project.name)
         last = looks.last_look()
-        if last is None or last < now - late:
+        first = looks.first_look()
+        if first is None or last is None or last < now - late:
             return None
         totals = looks.between(since, now)
     profile = _counted(totals, bundle, reference)
     if profile is None or not profile.rows:
         return None
-    return Window(source="counters", said=f"the last {window}, as the servers counted", profile=profile)
+    said = f"the last {window}, as the servers counted"
+    if first > since:
+        return Window(source="counters", said=f"{said} since {first:%H:%M} UTC", profile=profile, whole=False)
+    return Window(source="counters", said=said, profile=profile)
 
 
 def logged_window(

@@ -86,12 +86,13 @@ class Looks:
                     extra = None if carried is None else _packed(carried)
                     connection.execute(LOOKS.insert().values(**key, numbers=packed, carried=extra))
 
+    def first_look(self) -> datetime | None:
+        """When somebody first looked at any of the servers: windows that begin earlier are not whole."""
+        return self._look(sa.func.min(LOOKS.c.taken_us))
+
     def last_look(self) -> datetime | None:
         """When somebody last looked at any of the servers."""
-        latest = sa.select(sa.func.max(LOOKS.c.taken_us)).where(LOOKS.c.model == self._model)
-        with self._control.transaction() as connection:
-            found = connection.execute(latest).scalar()
-        return None if found is None else datetime.fromtimestamp(found / 1e6, UTC)
+        return self._look(sa.func.max(LOOKS.c.taken_us))
 
     def between(self, since: datetime | None, until: datetime, *, replica: str | None = None) -> Totals:
         """What servers counted from the last look up to ``since`` to the last one up to ``until``.
@@ -129,6 +130,11 @@ class Looks:
             connection.execute(LOOKS.delete().where(of_model, late, LOOKS.c.taken_us.not_in(hourly)))
             last = newest.group_by(*place)
             connection.execute(LOOKS.delete().where(of_model, oldest, LOOKS.c.taken_us.not_in(last)))
+
+    def _look(self, which: sa.ColumnElement[int]) -> datetime | None:
+        with self._control.transaction() as connection:
+            found = connection.execute(sa.select(which).where(LOOKS.c.model == self._model)).scalar()
+        return None if found is None else datetime.fromtimestamp(found / 1e6, UTC)
 
     def _at(self, moment: datetime) -> Moment:
         taken = _us(moment)
