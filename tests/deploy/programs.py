@@ -53,12 +53,12 @@ def eventually(ask: Callable[[], T], good: Callable[[T], object]) -> T:
 
 @dataclass(frozen=True)
 class Prometheus:
-    url: str
+    client: httpx.Client
 
     def ask(self, expression: str, *, at: float | None = None) -> list[dict[str, Any]]:
         """The series of an expression, now or at a moment in Unix time."""
         words = {"query": expression} | ({} if at is None else {"time": repr(at)})
-        answer = httpx.get(f"{self.url}/api/v1/query", params=words, timeout=SECONDS).json()
+        answer = self.client.get("/api/v1/query", params=words).json()
         assert answer["status"] == "success", (expression, answer)
         found: list[dict[str, Any]] = answer["data"]["result"]
         return found
@@ -82,13 +82,13 @@ def running_prometheus(directory: Path, data: Path) -> Iterator[Prometheus]:
         f"--storage.tsdb.path={data}",
         f"--web.listen-address=127.0.0.1:{port}",
     ]
-    with _running(words, f"http://127.0.0.1:{port}") as url:
-        yield Prometheus(url)
+    with _running(words, f"http://127.0.0.1:{port}") as client:
+        yield Prometheus(client)
 
 
 @contextmanager
-def running_alertmanager(directory: Path, data: Path, *, port: int) -> Iterator[str]:
-    """The URL of one with the `alertmanager.yml` of a directory."""
+def running_alertmanager(directory: Path, data: Path, *, port: int) -> Iterator[httpx.Client]:
+    """One with the `alertmanager.yml` of a directory."""
     words = [
         program("prometheus-alertmanager", "alertmanager"),
         f"--config.file={directory / 'alertmanager.yml'}",
@@ -96,24 +96,26 @@ def running_alertmanager(directory: Path, data: Path, *, port: int) -> Iterator[
         f"--web.listen-address=127.0.0.1:{port}",
         "--cluster.listen-address=",
     ]
-    with _running(words, f"http://127.0.0.1:{port}") as url:
-        yield url
+    with _running(words, f"http://127.0.0.1:{port}") as client:
+        yield client
 
 
 @contextmanager
-def _running(words: list[str], url: str) -> Iterator[str]:
+def _running(words: list[str], url: str) -> Iterator[httpx.Client]:
+    """Who asks it, once it is ready."""
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def ready() -> bool:
         assert process.poll() is None, process.stderr and process.stderr.read()
         try:
-            return httpx.get(f"{url}/-/ready", timeout=SECONDS).status_code == 200
+            return client.get("/-/ready").status_code == 200
         except httpx.HTTPError:
             return False
 
     try:
-        eventually(ready, bool)
-        yield url
+        with httpx.Client(base_url=url, timeout=SECONDS) as client:
+            eventually(ready, bool)
+            yield client
     finally:
         process.terminate()
         process.communicate(timeout=SECONDS)

@@ -83,12 +83,12 @@ def _advises(mail: EmailMessage) -> None:
     assert "True since 20" in text
 
 
-def _states(url: str) -> list[str]:
-    alerts = httpx.get(f"{url}/api/v2/alerts").json()
+def _states(alertmanager: httpx.Client) -> list[str]:
+    alerts = alertmanager.get("/api/v2/alerts").json()
     return [alert["status"]["state"] for alert in alerts]
 
 
-def _silence(url: str, cwd: Path) -> None:
+def _silence(url: object, cwd: Path) -> None:
     words = [
         "silence",
         "add",
@@ -113,7 +113,7 @@ def test_the_tutorials_rule_mails_resolves_and_is_silenced(tmp_path: Path, figur
     bundle = regressor(tmp_path / "bundle")
     with (
         letterbox(smtp) as box,
-        running_alertmanager(routes, tmp_path / "alerts", port=manager) as url,
+        running_alertmanager(routes, tmp_path / "alerts", port=manager) as alertmanager,
         running_prometheus(rules, tmp_path / "data"),
     ):
         with serving_bundle(bundle, "--version", "1", "--port", str(server)) as first:
@@ -126,8 +126,8 @@ def test_the_tutorials_rule_mails_resolves_and_is_silenced(tmp_path: Path, figur
         with serving_bundle(bundle, "--version", "2", "--port", str(server)) as second:
             eventually(lambda: box.mails, lambda mails: "Over" in str(mails[-1]["Subject"]))
             told = len(box.mails)
-            _silence(url, tmp_path)
+            _silence(alertmanager.base_url, tmp_path)
             _asked(second)
-            eventually(lambda: _states(url), lambda states: "suppressed" in states)
+            eventually(lambda: _states(alertmanager), lambda states: "suppressed" in states)
             time.sleep(3)  # three times as long as a group waits
             assert len(box.mails) == told
