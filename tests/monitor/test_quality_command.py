@@ -81,6 +81,25 @@ def test_outcomes_that_come_over_http_become_quality(
     }
 
 
+def test_outcomes_that_were_refused_are_counted(
+    project: Path, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = server.batch(ROWS[:10])
+    fed_back(server, answers, right=10)
+    for name, outcome, status in (
+        (answers["prediction_ids"][0], "yes", 409),
+        (answers["prediction_ids"][0], "perhaps", 422),
+        ("0" * 36, "yes", 404),
+    ):
+        told = {"prediction_id": name, "outcome": outcome}
+        assert server.client.post("/feedback", json=told).status_code == status
+    server.series()  # asking for the page brings all counts into the ledgers
+    said = asked(project, capsys)[2]
+    assert "1 for an outcome that contradicts" in said
+    assert "1 for a prediction that was not made here" in said
+    assert "1 for what can be no outcome" in said
+
+
 def test_with_fail_it_says_no_when_quality_is_beyond_its_floor(
     project: Path, server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

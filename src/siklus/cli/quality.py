@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
+import msgspec
 import typer
 
 from siklus.bundle.read import Bundle, open_bundle
@@ -11,9 +12,10 @@ from siklus.cli.options import HERE, ProjectOption, listed, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.registered import opened_version, registry_of
 from siklus.errors import BundleError, RegistryError
+from siklus.ledgers.totals import read_totals
 from siklus.monitor.quality import QualityPart, QualityReport
 from siklus.monitor.quality_report import QualityQuestion, quality_report
-from siklus.monitor.quality_words import seconds_told, told
+from siklus.monitor.quality_words import refused_feedback, seconds_told, told
 from siklus.monitor.subject import Subjects
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
@@ -70,6 +72,8 @@ def quality(
         champion=champion,
         bundle_of=versions_of(opened_project, champion),
     )
+    refused = refused_feedback(read_totals(opened_project.paths.run / "counters"))
+    report = msgspec.structs.replace(report, remarks=(*report.remarks, *refused))
     if as_json:
         print_json(report)
     else:

@@ -3,11 +3,19 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from siklus.ledgers.totals import Totals
 from siklus.monitor.label_checks import flood_of
 from siklus.monitor.quality import QualityReport
 from siklus.records.joined import NEVER, JoinedRows
 from siklus.stats.scores import METRICS, names_of
 
+# What `/feedback` counts, and how it is said.
+REFUSED = {
+    "conflicting": "for an outcome that contradicts the one that is known",
+    "unknown_id": "for a prediction that was not made here",
+    "refused": "for what can be no outcome",
+    "error": "because they could not be stored",
+}
 UNITS = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
@@ -32,6 +40,17 @@ def remarks_on(report: QualityReport, rows: JoinedRows, *, fewest: int) -> Itera
         yield report.bias.said
     yield from flood_of(report.clients, report.whole, report.metric)
     yield from _left_out(report)
+
+
+def refused_feedback(totals: Totals) -> Iterator[str]:
+    """What became of outcomes that were never stored, since the server's counts began."""
+    counts = {what: sum(server.total("feedback", what) for server in totals.servers) for what in REFUSED}
+    listed = [f"{counts[what]:,} {told}" for what, told in REFUSED.items() if counts[what]]
+    if listed:
+        yield (
+            f"Of all requests with outcomes that this server was ever sent, it refused {', '.join(listed)} "
+            "(a list counts as one): none of those is in here."
+        )
 
 
 def told(moment: datetime) -> str:
