@@ -14,11 +14,11 @@ from siklus.cli.registered import has_registry, opened_version
 from siklus.cli.windows import (
     Judge,
     Window,
-    counted_window,
     file_window,
     logged_window,
     query_window,
     rows_of_file,
+    traffic_window,
 )
 from siklus.contract.columns import Tensor, Text, read_contract
 from siklus.errors import MonitorError
@@ -147,19 +147,14 @@ def _reference(judge: Judge, file: Path | None) -> Reference:
 def _traffic(
     project: OpenProject, judge: Judge, reference: Reference, window: str | None, *, rows_too: bool
 ) -> Window:
-    """The counters where they have the window, which costs nothing; else the log, which has every row."""
-    length, now = window or project.settings.monitor.window, datetime.now(UTC)
+    """Whoever needs the rows themselves gets them from the log."""
+    length = window or project.settings.monitor.window
     try:
         seconds_of(length)
     except ValueError as exc:
         raise typer.BadParameter(f"--window: {exc}") from exc
-    counted = None
-    if judge.bundle is not None and not rows_too:
-        counted = counted_window(project, judge.bundle, reference.profile, window=length, now=now)
-    if counted is not None and counted.whole:
-        return counted
-    logged = logged_window(project, judge, reference.profile, window=length, now=now)
-    return counted if counted is not None and counted.profile.rows > logged.profile.rows else logged
+    find = logged_window if rows_too else traffic_window
+    return find(project, judge, reference.profile, window=length, now=datetime.now(UTC))
 
 
 def _joint(project: OpenProject, judge: Judge, reference: Reference, seen: Window) -> JointDrift | None:

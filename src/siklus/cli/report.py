@@ -14,7 +14,7 @@ from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.quality import champion_of, versions_of
 from siklus.cli.registered import opened_version
-from siklus.cli.windows import Judge, Window, counted_window, logged_window
+from siklus.cli.windows import Judge, Window, traffic_window
 from siklus.files import write_atomic
 from siklus.monitor.alert_store import KIND, Alerts
 from siklus.monitor.drift import drift
@@ -127,11 +127,8 @@ def _report(
 
 
 def _window(project: OpenProject, bundle: Bundle, *, length: str, until: datetime) -> Window:
-    """The counters where they have the window; else the log."""
-    reference = bundle.profile()
-    counted = counted_window(project, bundle, reference, window=length, now=until)
     judge = Judge(contract=bundle.contract, bundle=bundle)
-    return counted or logged_window(project, judge, reference, window=length, now=until)
+    return traffic_window(project, judge, bundle.profile(), window=length, now=until)
 
 
 def _requests(

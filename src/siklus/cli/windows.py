@@ -103,6 +103,19 @@ def query_window(sql: str, project: OpenProject, judge: Judge, reference: Profil
     return Window(source="query", said="the query", profile=profile_window(rows, reference), rows=rows)
 
 
+def traffic_window(
+    project: OpenProject, judge: Judge, reference: Profile, *, window: str, now: datetime
+) -> Window:
+    """The counters where they have the whole window, which costs nothing; else where more of it is."""
+    counted = None
+    if judge.bundle is not None:
+        counted = counted_window(project, judge.bundle, reference, window=window, now=now)
+    if counted is not None and counted.whole:
+        return counted
+    logged = logged_window(project, judge, reference, window=window, now=now)
+    return counted if counted is not None and counted.profile.rows > logged.profile.rows else logged
+
+
 def counted_window(
     project: OpenProject, bundle: Bundle, reference: Profile, *, window: str, now: datetime
 ) -> Window | None:
