@@ -25,11 +25,18 @@ from tests.serve.servers import Server, serving_bundle
 DISTANCES = {"psi": psi, "hellinger": hellinger, "jensen_shannon": jensen_shannon}
 SLOTS = {"<missing>": "missing", "<non-finite>": "non_finite", "<unseen>": "unseen"}
 SLOTS |= {"<below minimum>": "below_minimum", "<above maximum>": "above_maximum"}
-VARIABLES = {"$job": "flights", "$version": ".*", "$feature": ".*", "$__rate_interval": "10s"}
+VARIABLES = {
+    "$job": "flights",
+    "$signal": "memory",
+    "$version": ".*",
+    "$feature": ".*",
+    "$__rate_interval": "10s",
+}
 OF_VERSION = ("ml_label_coverage", "ml_label_delay_seconds")
 OF_METRIC = ("ml_quality", "ml_quality_low", "ml_quality_high", "ml_quality_floor")
 OF_FEATURE = ("ml_feature_drift_score", "ml_feature_drift_pvalue", "ml_drift_alarm")
 ROWS, ROUNDS = 300, 3
+ASKED = ROUNDS * (ROWS + 3)
 YOUNG = 0.3  # Prometheus extrapolates by half a scrape at each end, which is much of a series of some seconds
 
 
@@ -52,7 +59,10 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         for _ in range(ROUNDS):
             _traffic(server)
             time.sleep(1)
-        prometheus.until('siklus:signal{signal="unseen_share"}')
+        # What was counted last is on the page within a second, and all that is made of it a little later.
+        prometheus.until(f'siklus:signal{{signal="predictions_since_training"}} == {ASKED}')
+        prometheus.until(f'siklus:feature:rows{{feature="origin"}} >= {ASKED}')
+        prometheus.until('siklus:signal{signal="unseen_share"} > 0')
         prometheus.until("siklus:drift_x2")
         yield Watched(server, prometheus)
 
@@ -149,7 +159,7 @@ def _bin_shift(reference: ColumnProfile, window: Counts) -> BinShift:
 def _counts_are_the_servers(watched: Watched) -> None:
     prometheus = watched.prometheus
     since = prometheus.values('siklus:signal{signal="predictions_since_training"}', by="job")["flights"]
-    assert since == ROUNDS * (ROWS + 3)
+    assert since == ASKED
     rows = prometheus.values("siklus:feature:rows", by="feature")
     assert rows == pytest.approx(dict.fromkeys(PROFILES, since), rel=YOUNG)
     unseen = prometheus.values('siklus:signal{signal="unseen_share"}', by="feature")

@@ -11,7 +11,7 @@ from siklus.deploy.distances import BIN_ROWS, PSI, ROWS
 from siklus.ledgers.bins import UNSEEN
 from siklus.ledgers.layouts import SHADOW
 from siklus.monitor.drift_report import PREDICTION
-from siklus.monitor.signals import RATE_WINDOW
+from siklus.monitor.signals import RATE_WINDOW, SIGNALS, SignalKind
 
 SIGNAL = "siklus:signal"  # the series that each of these is recorded as; its label `signal` has the name
 
@@ -34,41 +34,39 @@ def _latency(quantile: float) -> str:
     return f"histogram_quantile({quantile}, sum by (le) ({buckets})) >= 0"
 
 
-def _found(signal: str, *, by: str = "") -> str:
+def _found(signal: str, kind: SignalKind) -> str:
+    by = "" if kind.by is None else f" by ({kind.by}) "
     return f'max{by}(ml_signal{{job="$job",signal="{signal}"}})'
 
 
-EXPRESSIONS: Mapping[str, str] = {
+_COUNTED: Mapping[str, str] = {
     "predictions_since_training": (
         f'sum(ml_predictions_total{{{_ASKED},status="success"}}\n  and on (instance, version) {_CHAMPION})'
     ),
-    "labelled_since_training": _found("labelled_since_training"),
     "predictions_per_second": _asked_per_second("success"),
     "error_rate": _share("error"),
     "refused_rate": _share("refused"),
     "latency_p50": _latency(0.5),
     "latency_p95": _latency(0.95),
     "latency_p99": _latency(0.99),
-    "drift_alarm": _found("drift_alarm"),
     # What the model answers stands among the columns; its reference is the watch's to know.
+    "joint_drift": _found("joint_drift"),
     "drift_score": (
         f'max by (feature) ({PSI}{{job="$job"}}\n  and on (job, version) {_CHAMPION})\n'
         f'  or max by (feature) (ml_signal{{job="$job",signal="drift_score",feature="{PREDICTION}"}})'
     ),
-    "missing_jump": _found("missing_jump", by=" by (feature) "),
     "unseen_share": (
         f'max by (feature) ({BIN_ROWS}{{job="$job",bin="{UNSEEN}"}}\n'
         f'  / on (job, version, feature) ({ROWS}{{job="$job"}} > 0)\n'
         f"  and on (job, version) {_CHAMPION})"
     ),
-    "quality": _found("quality"),
-    "quality_alarm": _found("quality_alarm"),
-    "label_coverage": _found("label_coverage"),
-    "label_delay": _found("label_delay"),
     "log_dropped": f'sum(increase(ml_log_dropped_total{{job="$job"}}[{RATE_WINDOW}]))',
-    "model_age": _found("model_age"),
     "cpu": f'sum(rate(process_cpu_seconds_total{{job="$job"}}[{RATE_WINDOW}]))',
     "memory": 'sum(process_resident_memory_bytes{job="$job"})',
+}
+
+EXPRESSIONS: Mapping[str, str] = {
+    name: _COUNTED.get(name) or _found(name, kind) for name, kind in SIGNALS.items()
 }
 
 

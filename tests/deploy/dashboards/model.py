@@ -2,9 +2,20 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.deploy.dashboards.panels import WIDE, Ask, bars, dashboard, lines, number, shares, some_of
+from tests.deploy.dashboards.panels import (
+    WIDE,
+    Ask,
+    dashboard,
+    lines,
+    listing,
+    number,
+    one_of,
+    shares,
+    some_of,
+)
 from tests.deploy.dashboards.service import JOB, RATE
 
+SIGNAL = one_of("signal", "Signal", 'label_values(siklus:signal{job="$job"}, signal)')
 VERSION = some_of("version", "Version", 'label_values(ml_model_info{job="$job"}, version)')
 OF = 'job="$job",version=~"$version"'
 
@@ -13,7 +24,7 @@ def model() -> Dashboard:
     return dashboard(
         "model",
         about="What is predicted, how good it is, and who answers, over all replicas.",
-        variables=[JOB, VERSION],
+        variables=[JOB, VERSION, SIGNAL],
         rows=[
             ("Now", _now()),
             ("Predictions", _predictions()),
@@ -107,13 +118,11 @@ def _quality() -> list[object]:
 
 
 def _signals() -> list[object]:
-    every = 'max by (signal) (siklus:signal{job="$job",feature=""})'
+    every = 'max by (signal, feature) (siklus:signal{job="$job"})'
+    picked = 'max by (feature) (siklus:signal{job="$job",signal="$signal"})'
     return [
-        bars("Signals now", Ask(every, "{{signal}}"), about="What alert rules speak of.", width=WIDE),
-        lines(
-            "Signals",
-            Ask(every, "{{signal}}"),
-            about="The same over time; pick some in the legend.",
-            width=WIDE,
+        listing(
+            "Signals now", Ask(every, ""), about="What alert rules speak of; by column where there is one."
         ),
+        lines("$signal", Ask(picked, "{{feature}}"), about="The signal that is picked above, over time."),
     ]

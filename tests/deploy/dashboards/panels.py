@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, timeseries
+from grafana_foundation_sdk.builders import bargauge, common, heatmap, stat, table, timeseries
 from grafana_foundation_sdk.builders import dashboard as building
 from grafana_foundation_sdk.builders.prometheus import Dataquery
 from grafana_foundation_sdk.models.common import (
@@ -70,9 +70,16 @@ def bars(title: str, ask: Ask, *, about: str, unit: str = "short", width: int = 
     return panel.unit(unit).min(0).span(width).height(TALL)
 
 
+def listing(title: str, ask: Ask, *, about: str, width: int = HALF) -> Panel:
+    """A row for each series, now: its labels and its value."""
+    panel = _asking(table.Panel(), title, [ask], about, instant=True, form=PromQueryFormat.TABLE)
+    return panel.show_header(True).span(width).height(TALL + LOW)
+
+
 def heat(title: str, ask: Ask, *, about: str, unit: str = "short", buckets: bool = False) -> Panel:
     """A cell for each series and moment. ``buckets``: the series are those of a histogram."""
-    panel = _asking(heatmap.Panel(), title, [ask], about, buckets=buckets)
+    form = PromQueryFormat.HEATMAP if buckets else PromQueryFormat.TIME_SERIES
+    panel = _asking(heatmap.Panel(), title, [ask], about, form=form)
     colours = heatmap.HeatmapColorOptions().scheme("YlOrRd").steps(64).min(0)
     panel = panel.calculate(False).color(colours).cell_gap(1)
     return panel.y_axis(heatmap.YAxisConfig().unit(unit)).span(WIDE).height(TALL + LOW)
@@ -130,11 +137,16 @@ def _datasource() -> Any:
 
 
 def _asking(
-    panel: Panel, title: str, asks: Sequence[Ask], about: str, *, instant: bool = False, buckets: bool = False
+    panel: Panel,
+    title: str,
+    asks: Sequence[Ask],
+    about: str,
+    *,
+    instant: bool = False,
+    form: PromQueryFormat = PromQueryFormat.TIME_SERIES,
 ) -> Panel:
     panel = panel.title(title).description(about).datasource(SOURCE)
     for ask, letter in zip(asks, "ABCDEF", strict=False):
         query = Dataquery().expr(ask.expression).legend_format(ask.legend).ref_id(letter).datasource(SOURCE)
-        query = query.instant() if instant else query.range()
-        panel = panel.with_target(query.format(PromQueryFormat.HEATMAP) if buckets else query)
+        panel = panel.with_target((query.instant() if instant else query.range()).format(form))
     return panel
