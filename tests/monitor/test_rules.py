@@ -178,8 +178,9 @@ def test_the_page_lists_the_default_rules_as_they_are() -> None:
 
 def test_the_page_lists_the_signals_as_they_are() -> None:
     _, _, text = PAGE.read_text().partition("\n## Signals\n")
-    found = re.findall(r"^\| `(\w+)` \| ([^|]*) \|", text.partition("\n## ")[0], re.MULTILINE)
+    found = re.findall(r"^\| `(\w+)` \| ([^|]*) \| (.*) \|$", text.partition("\n## ")[0], re.MULTILINE)
     wanted = [
-        (name, f"{kind.unit}, by {kind.by}" if kind.by else kind.unit) for name, kind in SIGNALS.items()
+        (name, f"{kind.unit}, by {kind.by}" if kind.by else kind.unit, kind.meaning)
+        for name, kind in SIGNALS.items()
     ]
-    assert [(name, unit.strip()) for name, unit in found] == wanted
+    assert [(name, unit.strip(), meaning) for name, unit, meaning in found] == wanted
