@@ -50,7 +50,6 @@ _COUNTED: Mapping[str, str] = {
     "latency_p95": _latency(0.95),
     "latency_p99": _latency(0.99),
     # What the model answers stands among the columns; its reference is the watch's to know.
-    "joint_drift": _found("joint_drift"),
     "drift_score": (
         f'max by (feature) ({PSI}{{job="$job"}}\n  and on (job, version) {_CHAMPION})\n'
         f'  or max by (feature) (ml_signal{{job="$job",signal="drift_score",feature="{PREDICTION}"}})'
