@@ -79,6 +79,15 @@ DEFAULTS: tuple[Rule, ...] = (
         "again if the world has changed, mend the source if it is broken.",
     ),
     Rule(
+        name="joint_drift",
+        signal="joint_drift",
+        comparison=">",
+        threshold=YES,
+        repeat=7 * DAY,
+        advice="Columns go together otherwise than in training, even where each alone looks as it did: "
+        "`siklus drift --joint` says which ones give it away.",
+    ),
+    Rule(
         name="quality_alarm",
         signal="quality_alarm",
         comparison=">",

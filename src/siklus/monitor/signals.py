@@ -56,6 +56,10 @@ SIGNALS: Mapping[str, SignalKind] = {
         meaning="whether traffic has left training, at the stated false-alarm rate however often one looks",
         unit="yes/no",
     ),
+    "joint_drift": SignalKind(
+        meaning="whether a classifier tells traffic from training by all columns together, when last asked",
+        unit="yes/no",
+    ),
     "drift_score": SignalKind(
         meaning="PSI of the column against training, over [monitor] window", unit="psi", by="feature"
     ),

@@ -11,8 +11,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from siklus.monitor.alert_store import Alerts
 from siklus.monitor.drift import drift
 from siklus.monitor.explain import History, explained
 from siklus.monitor.gauges import board_of
+from siklus.monitor.joint_look import JointErrand, add_subject_options, pinned_by
 from siklus.monitor.look import (
     Seen,
     answered_since_training,
@@ -68,8 +69,10 @@ class Watch:
         *,
         environment: Mapping[str, str],
         pinned: Pinned | None = None,
+        joint: JointErrand | None = None,
     ) -> None:
         """AlertError for rules that cannot be; ``environment`` may hold the receivers' secrets."""
+        self._joint = joint
         self._project, self._settings = project, project.settings.monitor
         self._looks = Looks(control, project.settings.project.name)
         self._subjects = Subjects(project.paths, pinned=pinned)
@@ -129,6 +132,7 @@ class Watch:
         evidence = evidence_seen(self._looks, subject, self._settings, now=now)
         if report is not None:
             signals += drift_signals(report, evidence, settings=self._settings)
+        signals += self._joint_signals(subject, now=now)
         quality = self._quality_of(subject, now=now)
         signals += () if quality is None else quality.signals()
         return Seen(
@@ -141,6 +145,11 @@ class Watch:
             window=window,
             quality=quality,
         )
+
+    def _joint_signals(self, subject: Subject, *, now: datetime) -> Iterator[Signal]:
+        seen = None if self._joint is None else self._joint.look(subject.version, now=now)
+        if seen is not None and seen.found is not None and seen.tells:
+            yield Signal(name="joint_drift", value=float(seen.found.alarm))
 
     def _quality_of(self, subject: Subject, *, now: datetime) -> QualitySeen | None:
         """What the records of this machine say; while they cannot be read, what they said before.
@@ -185,12 +194,14 @@ def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Cal
         url = control_uri(project.settings.state.control, project.paths.root)
         try:
             with open_control(url, file=project.paths.control_database) as control:
-                watching = Watch(project, control, environment=os.environ, pinned=pinned)
+                joint = JointErrand(project, pinned)
+                watching = Watch(project, control, environment=os.environ, pinned=pinned, joint=joint)
                 tell("watching", model=project.settings.project.name, look=project.settings.monitor.look)
-                while stamp_of(file) == read:
-                    _look(watching, every)
-                    if waited(every - time.time() % every):
-                        return
+                with closing(joint):
+                    while stamp_of(file) == read:
+                        _look(watching, every)
+                        if waited(every - time.time() % every):
+                            return
         except SiklusError as error:
             _say(error)
             if waited(every):
@@ -221,15 +232,13 @@ def _say(error: SiklusError) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Watch until SIGTERM or Ctrl-C: 0; 2 on a broken project file. Another watch here is waited for."""
     parser = argparse.ArgumentParser(prog="python -m siklus.monitor.watch", description=__doc__)
-    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
-    parser.add_argument("--bundle", type=Path, help="what is served, whatever the traffic policy says")
-    parser.add_argument("--version", help="the version that it is counted under")
+    add_subject_options(parser)
     given = parser.parse_args(arguments)
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stopped.set())
     os.nice(NICENESS)
-    pinned = None if given.bundle is None else Pinned(bundle=given.bundle, version=given.version)
+    pinned = pinned_by(given)
 
     def find() -> OpenProject:
         return open_project(given.project, environment=os.environ)

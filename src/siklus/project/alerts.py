@@ -8,13 +8,12 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from siklus.errors import ProjectError
-from siklus.project.durations import UNITS, seconds_of
+from siklus.project.durations import NEVER, UNITS, DurationOrNever, seconds_of
 from siklus.project.names import SafeName
 from siklus.project.places import Places
 from siklus.project.tables import near, read_table
 
 TABLE = "alerts"
-NEVER = "never"
 
 Severity: TypeAlias = Literal["info", "warning", "critical"]
 Hold: TypeAlias = Annotated[
@@ -22,13 +21,6 @@ Hold: TypeAlias = Annotated[
     Meta(
         pattern=r"^(0[smhdw]?|[1-9][0-9]{0,5}[smhdw])$",
         extra_json_schema={"description": "a duration such as 1m or 1h, or 0s"},
-    ),
-]
-Repeat: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=r"^(never|[1-9][0-9]{0,5}[smhdw])$",
-        extra_json_schema={"description": "a duration such as 4h or 7d, or 'never'"},
     ),
 ]
 
@@ -49,7 +41,7 @@ class Alert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     notify: tuple[SafeName, ...] | None = None
     advice: str = ""
     severity: Severity = "warning"
-    repeat: Repeat = "4h"
+    repeat: DurationOrNever = "4h"
     feature: str | None = None
 
 

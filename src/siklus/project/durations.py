@@ -12,6 +12,15 @@ Duration: TypeAlias = Annotated[
     str, Meta(pattern=PATTERN, extra_json_schema={"description": "a duration such as 90s, 10m, 1h or 30d"})
 ]
 
+NEVER = "never"
+DurationOrNever: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=r"^(never|[1-9][0-9]{0,5}[smhdw])$",
+        extra_json_schema={"description": "a duration such as 4h or 7d, or 'never'"},
+    ),
+]
+
 
 def seconds_of(duration: str) -> int:
     """Seconds of a duration; ValueError for a text that is none.

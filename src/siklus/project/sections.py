@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 
 from siklus.errors import ProjectError
 from siklus.project.alerts import PlacedAlert
-from siklus.project.durations import Duration
+from siklus.project.durations import Duration, DurationOrNever
 from siklus.project.names import SafeName
 from siklus.project.notify import Receiver
 
@@ -145,6 +145,7 @@ class Monitor(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     look: Duration = "1m"
     step: Duration = "10m"
     window: Duration = "1h"
+    joint: DurationOrNever = "1d"  # how often a classifier looks at all columns together
     metric: str | None = None
     floor: str | None = None
     slices: tuple[str, ...] = ()  # columns by whose values quality is told

@@ -51,6 +51,11 @@ PHRASES: Mapping[str, Phrase] = {
         sure=f"{_ANY_TIME}, over all columns together.",
         commands=_DRIFT,
     ),
+    "joint_drift": Phrase(
+        headline="a classifier can tell the traffic from training",
+        sure=f"{_ANY_TIME}.",
+        commands=("siklus drift --joint", "siklus report"),
+    ),
     "drift_score": Phrase(
         headline="column {label}: drift of {value} (PSI)", sure=_ONE_WINDOW, commands=_DRIFT
     ),
