@@ -284,6 +284,20 @@ def test_a_flood_from_one_client_is_said_with_quality_without_it(minutes: Bundle
     assert f"{honest:.4g} without" in remark
 
 
+def test_a_flood_of_one_window_is_said_too(minutes: Bundle, traffic: Traffic) -> None:
+    for i, client in enumerate(("shop", "shop", "flood", "shop")):
+        frame = frame_of(300)
+        batch = traffic.answer(minutes, frame, at=NOON + i * HOUR)
+        truth = minutes_of(frame)
+        traffic.tell(batch.ids[:40], truth[:40], at=NOON + 5 * HOUR, client="shop")
+        traffic.tell(batch.ids[40:], truth[40:], at=NOON + 5 * HOUR, client=client)
+    found = reported(traffic, minutes, every=HOUR)
+    assert found.clients[0].client == "shop"
+    [remark] = [remark for remark in found.remarks if "'flood'" in remark]
+    assert remark.startswith("From 2026-01-31 14:00 on")
+    assert "260 of 300" in remark
+
+
 def test_odd_outcomes_are_counted_and_said(minutes: Bundle, traffic: Traffic) -> None:
     frame = frame_of(ROWS)
     batch, truth = traffic.answer(minutes, frame), minutes_of(frame)

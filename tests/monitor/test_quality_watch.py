@@ -1,6 +1,7 @@
 """A look says how the champion stands, from what is new, and reads nothing when nothing is."""
 
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from sklearn.linear_model import LinearRegression
 
 from siklus.bundle.read import Bundle, with_version
 from siklus.monitor.quality_watch import QualitySeen, QualityWatch
+from siklus.project.sections import Records
+from siklus.records.compact import compact
+from tests.figures import Figure
 from tests.monitor.labelled import HOUR, NOON, Traffic, packaged, settings_of
 
 CHANCE = np.random.default_rng(3)
@@ -125,6 +129,27 @@ def test_a_clock_that_went_back_hides_no_outcome(model: Bundle, traffic: Traffic
     mae = sk.mean_absolute_error(truth, batch.raw)
     assert seen.alarm is not None
     assert seen.alarm.estimate.value == pytest.approx(mae)
+
+
+@pytest.mark.slow
+def test_a_look_costs_little(model: Bundle, traffic: Traffic, figure: Figure) -> None:
+    """300,000 predictions, of which a third have their outcome, compacted as they are beside a server."""
+    watch = QualityWatch(traffic.layout, settings_of(model))
+    frame = rows_of(1000)
+    for i in range(300):
+        batch = traffic.answer(model, frame, at=NOON + i * HOUR / 60)
+        traffic.tell(batch.ids[::3], outcomes_of(frame)[::3], at=NOON + (i + 20) * HOUR / 60)
+    compact(traffic.layout, Records(), now=NOON.timestamp() + 10 * 3600)
+    last = traffic.answer(model, frame[:1], at=NOON + 6 * HOUR)
+    spent = {}
+    for name in ("first", "without news", "with news"):
+        if name == "with news":
+            traffic.tell(last.ids, [10.0], at=NOON + 6 * HOUR)
+        began = time.process_time()
+        watch.look(model, answered=300_000, now=NOON + 6 * HOUR)
+        spent[name] = time.process_time() - began
+        figure(f"a look at quality, 300,000 predictions, processor, {name}", f"{spent[name]:.3f} s")
+    assert spent["without news"] < 0.1
 
 
 def test_another_champion_is_looked_at_anew(model: Bundle, traffic: Traffic) -> None:

@@ -133,6 +133,8 @@ def _summary(report: QualityReport) -> Iterator[tuple[str, str]]:
     if report.floor is not None:
         yield "floor", f"{report.floor.said}: {report.whole.verdict}"
     if report.alarm is not None:
+        rows = f", over {report.alarm.rows:,} rows of version {report.champion}"
+        yield "at all times", f"{_measured(report.alarm.estimate)}{rows}"
         yield "alarm", report.alarm.said
     if report.expected is not None:
         figures = [f"{name} {value:.4g}" for name, value in report.expected.metrics.items()]

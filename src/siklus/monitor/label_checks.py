@@ -6,8 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from siklus.contract.columns import label_text
-from siklus.monitor.judging import Judged, estimated
-from siklus.monitor.quality import ClientShare, LabelBias, QualityPart
+from siklus.monitor.judging import Judged, estimated, us_of
+from siklus.monitor.quality import ClientShare, LabelBias, QualityPart, QualityReport
 from siklus.records.joined import JoinedRows
 from siklus.stats.losses import Floats
 from siklus.stats.profile import Counts, count_category, count_numeric, numeric_cuts
@@ -17,6 +17,7 @@ BINS = 10
 BIAS_LEVEL = 0.01  # of the chance that a distance within the tolerance looks like this
 MOSTLY = 0.5  # of a stretch's outcomes: such a client decides what is said of quality
 CLIENTS_TOLD = 5
+WINDOWS_TOLD = 3
 WITHOUT_KEY = "(without a key)"
 
 
@@ -26,7 +27,10 @@ def label_bias(rows: JoinedRows, *, fewest: int) -> LabelBias | None:
     The test is drift's, with its tolerance (`siklus.stats.shift`); the rows without are its reference.
     """
     known = rows.labelled
-    there = ~np.isnan(rows.predicted)
+    if not known.any():
+        return None
+    # Later ones are without an outcome because it is too soon, which says nothing of who gets one.
+    there = ~np.isnan(rows.predicted) & (rows.made <= rows.made[known].max())
     without, having = rows.predicted[there & ~known], rows.predicted[known]
     if min(len(without), len(having)) < fewest:
         return None
@@ -65,6 +69,23 @@ def clients_of(judged: Judged, metric: str) -> tuple[ClientShare, ...]:
         for code in np.argsort(-counts, kind="stable")[:CLIENTS_TOLD].tolist()
         if counts[code]
     )
+
+
+def floods_in(judged: Judged, report: QualityReport, *, fewest: int) -> Iterator[str]:
+    """Says it of the whole stretch, or of the first windows of it, where one of several clients sent most."""
+    yield from flood_of(report.clients, report.whole, report.metric)
+    everywhere = {each.client for each in report.clients if each.share > MOSTLY}
+    told = 0
+    for part in report.windows if len(report.clients) > 1 else ():
+        if part.labels.labelled < fewest or told == WINDOWS_TOLD:
+            continue
+        made = judged.rows.made
+        within = judged.take(np.flatnonzero((made >= us_of(part.since)) & (made < us_of(part.until))))
+        clients = clients_of(within, report.metric)
+        if clients and clients[0].client not in everywhere:
+            for said in flood_of(clients, part, report.metric):
+                told += 1
+                yield f"From {part.name} on: {said}"
 
 
 def flood_of(clients: tuple[ClientShare, ...], part: QualityPart, metric: str) -> Iterator[str]:

@@ -131,7 +131,7 @@ def judge_quality(
         bias=label_bias(rows, fewest=yardstick.settings.min_rows),
         clients=clients_of(judged, yardstick.metric),
     )
-    found = (*remarks_on(report, rows, fewest=measure.fewest), *remarks)
+    found = (*remarks_on(report, judged, fewest=measure.fewest), *remarks)
     return msgspec.structs.replace(report, remarks=found)
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from siklus.ledgers.totals import Totals
-from siklus.monitor.label_checks import flood_of
+from siklus.monitor.judging import Judged
+from siklus.monitor.label_checks import floods_in
 from siklus.monitor.quality import QualityReport
 from siklus.records.joined import NEVER, JoinedRows
 from siklus.stats.scores import METRICS, names_of
@@ -19,7 +20,7 @@ REFUSED = {
 UNITS = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
-def remarks_on(report: QualityReport, rows: JoinedRows, *, fewest: int) -> Iterator[str]:
+def remarks_on(report: QualityReport, judged: Judged, *, fewest: int) -> Iterator[str]:
     """In the order of weight: too few labels, odd ones, other rows than those without, one sender."""
     labels = report.whole.labels
     if not labels.predictions:
@@ -35,10 +36,10 @@ def remarks_on(report: QualityReport, rows: JoinedRows, *, fewest: int) -> Itera
             f"Too few labels: {labels.labelled:,} of {labels.predictions:,} predictions have their outcome, "
             f"and below {fewest:,} nothing is judged ([monitor] min_rows)."
         )
-    yield from _odd_labels(rows)
+    yield from _odd_labels(judged.rows)
     if report.bias is not None and report.bias.differs:
         yield report.bias.said
-    yield from flood_of(report.clients, report.whole, report.metric)
+    yield from floods_in(judged, report, fewest=fewest)
     yield from _left_out(report)
 
 
