@@ -51,8 +51,15 @@ def test_numbers_stand_in_their_order_and_shares_are_of_all_cells() -> None:
     found = beside("delay", NUMBERS, again(NUMBERS, [0.0] * 3 + [11.0]))
     assert found is not None
     assert (sum(found.now), sum(found.training)) == (pytest.approx(1.0), pytest.approx(1.0))
-    assert (found.names[0][0], found.names[19][0], found.names[20:]) == ("≤", ">", ("too high",))
-    assert found.now[20] == 0.25
+    assert (found.names[0][0], found.names[-2][0], found.names[-1]) == ("≤", ">", "too high")
+    assert found.now[-1] == 0.25
+
+
+def test_a_value_with_a_bin_of_its_own_is_called_by_it_and_what_is_always_empty_is_left_out() -> None:
+    whole = profile_numbers(np.repeat([0.0, 1.0, 2.0], [50, 30, 20]))
+    found = beside("hour", whole, again(whole, [1.0, 2.0, 2.0]))
+    assert found is not None
+    assert (found.names, found.training) == (("0", "1", "2"), (0.5, 0.3, 0.2))
 
 
 def test_many_words_are_told_by_their_most_frequent() -> None:

@@ -66,7 +66,8 @@ def test_text_and_html_say_the_same_and_what_to_do() -> None:
     shown = " ".join(Tags(html_of(message)).text.split())
     for said in (
         "Retraining advised: 4,031 predictions since training",
-        "predictions_since_training is 4,031, above its limit of 4,000, since Sat 31 Jan 2026, 11:58 UTC.",
+        "predictions_since_training: rows that the champion has answered since it was trained.",
+        "It is 4,031, above its limit of 4,000, since Sat 31 Jan 2026, 11:58 UTC.",
         "How sure is that? A count of all answers, not an estimate.",
         "What to do next Consider retraining: the model has answered 4000 predictions.",
         "siklus quality siklus train siklus models",
@@ -151,7 +152,7 @@ def test_alarms_state_their_false_alarm_rate_and_what_is_known_beside() -> None:
 def test_an_alert_that_is_over_advises_nothing() -> None:
     words = " ".join(text_of(mail(notification(event(state="resolved", value=None)))).split())
     assert (
-        "was above its limit of 4,000 since Sat 31 Jan 2026, 11:58 UTC; now it is without a value." in words
+        "It was above its limit of 4,000 since Sat 31 Jan 2026, 11:58 UTC; now it is without a value." in words
     )
     assert "What to do next" not in words
 

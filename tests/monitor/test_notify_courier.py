@@ -126,7 +126,7 @@ def test_a_fault_of_a_receiver_is_said_and_the_next_ones_still_go_out(tmp_path: 
     with outbox(tmp_path, notification(receiver="broken"), notification()) as found:
         delivery = Courier(found, receivers).deliver(NOW, wait=PATIENCE_SECONDS)
     assert len(delivery.sent) == 1
-    assert str(delivery.failed[0].problem) == "AL050 receiver 'broken': ZeroDivisionError: oh"
+    assert "AL050 receiver 'broken': ZeroDivisionError in send:" in str(delivery.failed[0].problem)
 
 
 def test_a_database_that_is_down_costs_no_second_mail(tmp_path: Path) -> None:

@@ -1,10 +1,16 @@
 """A column now beside training, as evidence that a mail can show: shares by bin."""
 
+import math
 from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
 
 from siklus.monitor.events import Beside
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts
 
+OTHER = "other words"
+TINY = 1e-30  # the float below 0, beside which a bin for 0 alone begins
 SHOWN_WORDS = 12  # the most frequent of both; the others are one bar
 # Slots as a person calls them, in the order of `Counts`.
 SLOTS = {
@@ -21,12 +27,12 @@ def beside(name: str, reference: ColumnProfile, window: ColumnProfile) -> Beside
     now, training = window.counts, reference.counts
     if not now.rows or not training.rows:
         return None
+    bins = zip(_bins(reference), now.bins, training.bins, strict=True)
     rows = [
-        (label, bin_now / now.rows, bin_training / training.rows)
-        for label, bin_now, bin_training in zip(_bins(reference), now.bins, training.bins, strict=True)
+        (label, count / now.rows, before / training.rows) for label, count, before in bins if count or before
     ]
     if isinstance(reference, CategoryProfile):
-        rows = _folded(rows)
+        rows = _frequent(rows)
     slots = list(_slots(now, training))
     labels, shares_now, shares_training = zip(*rows, *slots, strict=True)
     return Beside(
@@ -40,19 +46,25 @@ def beside(name: str, reference: ColumnProfile, window: ColumnProfile) -> Beside
 
 def _bins(reference: ColumnProfile) -> list[str]:
     if isinstance(reference, CategoryProfile):
-        return [*reference.words, "other words"]
-    cuts = [f"{cut:.4g}" for cut in reference.cuts]
-    return [*(f"≤ {cut}" for cut in cuts), f"> {cuts[-1]}" if cuts else "all"]
+        return [*reference.words, OTHER]
+    cuts = [0.0 if abs(cut) < TINY else cut for cut in reference.cuts]
+    last = f"> {cuts[-1]:.4g}" if cuts else "all"
+    return [*(_up_to(cut, before) for before, cut in pairwise([-math.inf, *cuts])), last]
 
 
-def _folded(rows: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
+def _up_to(cut: float, before: float) -> str:
+    """Of the bin between two cuts; between neighbouring numbers there is only one value."""
+    alone = np.nextafter(np.float32(before), np.float32(math.inf)) == np.float32(cut) or cut == before
+    return f"{cut:.4g}" if alone else f"≤ {cut:.4g}"
+
+
+def _frequent(rows: list[tuple[str, float, float]]) -> list[tuple[str, float, float]]:
     """The words that are frequent now or were in training; all others as one."""
-    *words, (other, now, training) = rows
-    frequent = sorted(words, key=lambda row: max(row[1], row[2]), reverse=True)[:SHOWN_WORDS]
-    now += sum(row[1] for row in words) - sum(row[1] for row in frequent)
-    training += sum(row[2] for row in words) - sum(row[2] for row in frequent)
-    rest = [(other, max(now, 0.0), max(training, 0.0))] if max(now, training) > 1e-12 else []
-    return [*frequent, *rest]
+    ranked = sorted(rows, key=lambda row: (row[0] == OTHER, -max(row[1], row[2])))
+    shown, rest = ranked[:SHOWN_WORDS], ranked[SHOWN_WORDS:]
+    if not rest:
+        return shown
+    return [*shown, (OTHER, sum(row[1] for row in rest), sum(row[2] for row in rest))]
 
 
 def _slots(now: Counts, training: Counts) -> Iterator[tuple[str, float, float]]:

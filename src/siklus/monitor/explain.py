@@ -55,10 +55,9 @@ def explained(events: Sequence[Event], *, seen: Seen, history: History) -> Expla
 
 def certainty(event: Event, seen: Seen) -> str:
     """How sure it is, in words; "" for a signal that was counted and is no estimate."""
-    if event.signal == "drift_alarm" and seen.evidence is not None:
-        alarming = [name for name, column in seen.evidence.columns.items() if column.alarm]
+    if event.signal == "drift_alarm" and (alarming := _alarming(seen)):
         more = f" and {len(alarming) - MOST_NAMES} more" if len(alarming) > MOST_NAMES else ""
-        return f"in {', '.join(alarming[:MOST_NAMES])}{more}"
+        return f"Seen in {', '.join(alarming[:MOST_NAMES])}{more}"
     if event.signal in OF_DRIFT and seen.drift is not None:
         return next((column.said for column in seen.drift.columns if column.name == event.label), "")
     quality = seen.quality
@@ -86,14 +85,24 @@ def _beside(events: Sequence[Event], seen: Seen) -> Iterator[Beside]:
     if seen.reference is None or seen.window is None:
         return
     names = [event.label for event in events if event.signal in OF_DRIFT and event.label]
-    if seen.evidence is not None and any(event.signal == "drift_alarm" for event in events):
-        names += [name for name, column in seen.evidence.columns.items() if column.alarm]
+    if any(event.signal == "drift_alarm" for event in events):
+        names += _alarming(seen)
     then, now = (
         {PREDICTION: profile.prediction, **profile.columns} for profile in (seen.reference, seen.window)
     )
     for name in dict.fromkeys(names):
         if name in then and (found := beside(name, then[name], now[name])) is not None:
             yield found
+
+
+def _alarming(seen: Seen) -> list[str]:
+    """The columns that raise the alarm, those that have moved farthest in the last window first."""
+    if seen.evidence is None:
+        return []
+    columns = () if seen.drift is None else seen.drift.columns
+    moved = {column.name: column.psi or 0.0 for column in columns}
+    alarming = [name for name, column in seen.evidence.columns.items() if column.alarm]
+    return sorted(alarming, key=lambda name: -moved.get(name, 0.0))
 
 
 def _bars(report: DriftReport) -> Iterator[Bars]:

@@ -4,10 +4,10 @@ Each receiver has a thread of its own while there is something for it, so one th
 neither the others nor the next look. The outbox is only touched by the thread that calls `deliver`.
 """
 
-import logging
 import queue
 import threading
 import time
+import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,8 +22,6 @@ from siklus.monitor.notify.opening import Reached
 from siklus.monitor.notify.receiver import NotSent
 
 WAIT_SECONDS = 5.0  # for receivers, in one call; who needs longer is heard of in the next
-
-_LOG = logging.getLogger("siklus.alerts")
 
 
 class Outbox(Protocol):
@@ -116,9 +114,7 @@ class Courier:
             return
         asked = problem.retry_after if isinstance(problem, NotSent) else None
         later = None if asked is None else timedelta(seconds=asked)
-        given_up = self._outbox.failed(notification.id, now, str(problem), retry_after=later)
-        fields = {"receiver": notification.receiver, "reason": str(problem), "given_up": given_up}
-        _LOG.warning("notification_failed", extra=fields)
+        self._outbox.failed(notification.id, now, str(problem), retry_after=later)
 
 
 class Lane:
@@ -159,7 +155,7 @@ class Lane:
         except SiklusError as exc:
             return Attempt(notification=notification, problem=exc)
         except Exception as exc:  # noqa: BLE001 - a thread's edge: what is not said here is never heard of
-            told = f"receiver {self._name!r}: {type(exc).__name__}: {exc}"
-            _LOG.exception("notification_broke", extra={"receiver": self._name})
+            place = traceback.extract_tb(exc.__traceback__)[-1]
+            told = f"receiver {self._name!r}: {type(exc).__name__} in {place.name}:{place.lineno}: {exc}"
             return Attempt(notification=notification, problem=NotSent("AL050", told))
         return Attempt(notification=notification)

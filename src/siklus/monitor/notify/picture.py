@@ -2,6 +2,7 @@
 
 import io
 import math
+import textwrap
 import threading
 import warnings
 from collections.abc import Callable
@@ -23,6 +24,7 @@ BESIDE_HEIGHT = 2.6
 SHOWN_BARS = 15
 SHOWN_NAMES = 14  # along an axis
 TOLD_BINS = 4
+TITLE_CHARACTERS = 52  # of a line
 LABEL_CHARACTERS = 24
 STYLE = {
     "font.size": 10,
@@ -143,7 +145,10 @@ def _bars(axes: Axes, bars: Bars, named: list[tuple[str, float]]) -> None:
     if beyond is not None:
         _limit(axes.axvline, bars)
         title += f" (limit {amount(beyond, bars.unit)})"
-    axes.set_title(title)
+    # As wide as the picture: the names of columns may leave the bars little room.
+    axes.figure.suptitle(
+        textwrap.fill(title, TITLE_CHARACTERS), x=0.01, ha="left", fontsize=10, fontweight="bold"
+    )
 
 
 def _beside(axes: Axes, found: Beside) -> None:

@@ -141,10 +141,10 @@ def _happened(event: Event) -> str:
     side = "above" if event.comparison == ">" else "below"
     since = f"since {moment(event.since)}"
     if event.state == "firing":
-        now = f"is {value}, {side}{limit}, {since}" if limit else f"is {value}, {since}"
+        now = f"It is {value}, {side}{limit}, {since}." if limit else f"It is {value}, {since}."
     else:
-        now = f"was {side}{limit} {since}; now it is {value}" if limit else f"is {value}; it was not {since}"
-    return f"{one_line(name)} {now}. It means: {kind.meaning}."
+        now = f"It was {side}{limit} {since}; now it is {value}." if limit else f"It was not {value} {since}."
+    return f"{one_line(name)}: {kind.meaning}. {now}"
 
 
 def _silence(event: Event) -> str:
