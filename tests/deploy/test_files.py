@@ -1,6 +1,7 @@
 """What is written where, what a person has changed, and what is refused before it stands in a file."""
 
 import json
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import yaml
 from siklus.cli.main import main
 from siklus.deploy.drafts import LIST
 from siklus.deploy.grafana import DASHBOARDS
+from siklus.deploy.prometheus import SERVER_DOWN, WATCH_SILENT
 from siklus.deploy.quoting import label_value, plain_in_template, yaml_text
+from tests.architecture.source import ROOT
 from tests.deploy.projects import deployed, project
 
 TARGETS = ("prometheus", "alertmanager", "grafana")
@@ -194,6 +197,17 @@ def test_grafana_reads_no_variable_into_what_it_is_told(tmp_path: Path) -> None:
     directory = deployed(project(tmp_path), "grafana", "--dashboards-at", "/var/$HOME/${X}")
     provider = configured(directory / "provisioning" / "dashboards" / "siklus.yml")
     assert provider["providers"][0]["options"]["path"] == "/var/$$HOME/$${X}"
+
+
+def test_the_page_names_all_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+    assert [name for name in DASHBOARDS if f"| {name} |" not in page] == []
+    assert [name for name in (SERVER_DOWN, WATCH_SILENT) if f"`{name}`" not in page] == []
+    for target in TARGETS:
+        assert f"siklus deploy {target}" in page
+        main(["deploy", target, "--help"])
+        options = set(re.findall(r"--[a-z-]+", capsys.readouterr().out)) - {"--project", "--help"}
+        assert {option for option in options if option not in page} == set(), target
 
 
 def test_the_package_brings_templates_and_dashboards() -> None:

@@ -37,7 +37,7 @@ OF_METRIC = ("ml_quality", "ml_quality_low", "ml_quality_high", "ml_quality_floo
 OF_FEATURE = ("ml_feature_drift_score", "ml_feature_drift_pvalue", "ml_drift_alarm")
 ROWS, ROUNDS = 300, 3
 ASKED = ROUNDS * (ROWS + 3)
-YOUNG = 0.3  # Prometheus extrapolates by half a scrape at each end, which is much of a series of some seconds
+YOUNG = 0.5  # Prometheus extrapolates by a scrape to the window's end, which is much of a series of three
 
 
 @dataclass(frozen=True)
