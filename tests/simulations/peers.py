@@ -21,8 +21,17 @@ LEVEL = 0.05
 
 
 def ks_alarms(reference: Rows, window: Rows) -> list[str]:
-    """Columns of numbers with p < 0.05 each, of words by χ²."""
-    return [name for name in reference if _p(name, reference[name], window[name]) < LEVEL]
+    """Columns of numbers with p < 0.05 each, of words by χ² of both tables."""
+    found = []
+    for name, before in reference.items():
+        if name.startswith("words"):
+            table = np.array([np.bincount(rows.astype(int), minlength=60) for rows in (before, window[name])])
+            p = stats.chi2_contingency(table[:, table.any(axis=0)], correction=False).pvalue
+        else:
+            p = _p(name, before, window[name])
+        if p < LEVEL:
+            found.append(name)
+    return found
 
 
 def evidently_alarms(reference: Rows, window: Rows) -> list[str]:

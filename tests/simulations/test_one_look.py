@@ -108,7 +108,7 @@ def test_what_others_say_of_the_same_columns_without_drift(figure: Figure) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("rows", [200, 500, 1000, 10_000])
 def test_what_others_say_without_drift_at_more_sizes(rows: int, figure: Figure) -> None:
-    ks, evidently = peers_alarm(rows, windows=200)
+    ks, evidently = peers_alarm(rows, windows=100)
     figure(
         f"KS a column, Evidently's default: alarms without drift, {rows} rows", f"{ks:.0%}, {evidently:.0%}"
     )
