@@ -22,7 +22,6 @@ from siklus.errors import MonitorError
 from siklus.ledgers.layouts import NO_VERSION, ServerLayout, VersionLayout
 from siklus.ledgers.totals import ServerTotals, Totals, VersionTotals
 
-SECONDS = 10.0  # for an answer; a look must not hang
 MOST_BYTES = 64_000_000
 FAMILIES = (
     "ml_predictions_total",
@@ -52,10 +51,14 @@ class Sample(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, kw_only=True)
 class PrometheusCounts:
-    """``url``: of a Prometheus, such as `http://localhost:9090`. ``job``: that scrapes the servers."""
+    """``url``: of a Prometheus, such as `http://localhost:9090`. ``job``: that scrapes the servers.
+
+    ``seconds``: for an answer, since a look must not hang.
+    """
 
     url: str
     job: str
+    seconds: float = 10.0
 
     def read(self, layouts: Sequence[VersionLayout], *, now: datetime) -> Mapping[str, Totals]:
         """What each replica had counted of these versions, by its instance; MonitorError MO080."""
@@ -71,7 +74,7 @@ class PrometheusCounts:
         body = urlencode({"query": query, "time": str(now.timestamp())}).encode()
         try:
             # The scheme was checked when the project file was read.
-            with urlopen(Request(where, data=body), timeout=SECONDS) as answer:  # noqa: S310
+            with urlopen(Request(where, data=body), timeout=self.seconds) as answer:  # noqa: S310
                 found = json.loads(answer.read(MOST_BYTES))
             return msgspec.convert(found["data"]["result"], type=list[Sample])
         except (URLError, HTTPException, OSError, ValueError, KeyError, TypeError) as exc:
