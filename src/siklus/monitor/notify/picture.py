@@ -119,7 +119,7 @@ def _line(axes: Axes, series: Series, points: list[tuple[Any, float]]) -> None:
             color=SECOND,
             fontsize=9,
         )
-    axes.set_title(f"{one_line(series.title)} (UTC)")
+    axes.set_title(f"{one_line(series.title, longest=TITLE_CHARACTERS - 10)} (UTC)")
     axes.grid(axis="y")
     locator = dates.AutoDateLocator(minticks=3, maxticks=5)
     axes.xaxis.set_major_locator(locator)

@@ -25,9 +25,9 @@ Tone = Literal["critical", "warning", "info", "resolved"]
 
 COLORS: Mapping[Tone, str] = {
     "critical": "#c0392b",
-    "warning": "#b7791f",
-    "info": "#2a87a8",
-    "resolved": "#2f855a",
+    "warning": "#946200",
+    "info": "#1f6f8b",
+    "resolved": "#276749",
 }
 
 _UNKNOWN_SIGNAL = SignalKind(meaning="a signal that this version of Siklus does not know", unit="")
