@@ -110,7 +110,7 @@ def test_a_narrower_column_is_called_so() -> None:
 def test_other_words_than_before_are_named_with_their_shares() -> None:
     found = judged(jfk=0.3).column("origin")
     assert found.verdict == "shifted"
-    assert found.said.startswith("more LGA (50 %, 30 % in training), less JFK (30 %, 5")
+    assert found.said.startswith("more often LGA (50 %, 30 % in training), less often JFK (30 %, 5")
 
 
 def test_missing_cells_are_a_jump_of_exact_probability() -> None:

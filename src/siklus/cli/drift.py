@@ -1,12 +1,13 @@
 """`siklus drift`"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
@@ -35,6 +36,7 @@ from siklus.stats.profile import Profile
 app = command_app()
 
 STEADY_NAMED = 12  # columns of which nothing is to be said but their names
+WIDE = 110  # characters of a terminal from which on a sentence beside the numbers is readable
 PROBLEMS_SAID = 8  # columns of which it is told how they break the contract
 
 
@@ -181,8 +183,7 @@ def _show(report: DriftReport, seen: Window, reference: Reference) -> None:
     told = [column for column in report.columns if column.verdict != "steady"]
     if told:
         console.print()
-        headings = ["column", "verdict", "how far", "p", "q", "PSI", "what"]
-        console.print(table("", headings, map(_row, told)))
+        _show_columns(console, told)
         console.print()
     steady = [column.name for column in report.columns if column.verdict == "steady"]
     if steady:
@@ -197,6 +198,19 @@ def _show(report: DriftReport, seen: Window, reference: Reference) -> None:
             markup=False,
             style="dim",
         )
+
+
+def _show_columns(console: Console, told: Sequence[ColumnDrift]) -> None:
+    """The sentences stand in the table where there is room for them, else below it."""
+    headings = ["column", "verdict", "how far", "p", "q", "PSI", "what"]
+    rows = [_row(column) for column in told]
+    if console.width >= WIDE:
+        console.print(table("", headings, rows))
+        return
+    console.print(table("", headings[:-1], [row[:-1] for row in rows]))
+    console.print()
+    for column in told:
+        console.print(f"{column.name}: {column.said}", markup=False)
 
 
 def _row(column: ColumnDrift) -> tuple[str, ...]:

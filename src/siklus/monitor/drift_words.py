@@ -116,7 +116,7 @@ def _shift(effect: Effect) -> str:
 
 
 def _changes(reference: ColumnProfile, window: ColumnProfile, *, where: str) -> str:
-    """The bins whose shares changed most: `more JFK (45 %, 33 % in training), less EWR (…)`"""
+    """The bins whose shares changed most: `more often JFK (45 %, 33 % in training), …`"""
     most = WORDS_SAID if isinstance(reference, CategoryProfile) else 1
     then, now = sum(reference.counts.bins), sum(window.counts.bins)
     shares = [
@@ -125,7 +125,7 @@ def _changes(reference: ColumnProfile, window: ColumnProfile, *, where: str) -> 
     ]
     shares.sort(key=lambda share: -abs(share[0] - share[1]))
     told = [
-        f"{'more' if new > old else 'less'} {name} ({percent(new)}, {percent(old)} {where})"
+        f"{'more often' if new > old else 'less often'} {name} ({percent(new)}, {percent(old)} {where})"
         for new, old, name in shares[:most]
         if new != old
     ]
