@@ -8,8 +8,10 @@ import msgspec
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_records
+from siklus.monitor.skew import Served, VersionSkew, verify_skew
+from siklus.monitor.training_door import Door, Form
 from siklus.records.reading import PredictionRecord
-from tests.bundle.sealed import MINUTES, sealed
+from tests.bundle.sealed import INSTANCES, MINUTES, sealed
 
 
 def bundle_of(folder: Path, contract: Contract = MINUTES, **changes: object) -> Bundle:
@@ -43,3 +45,12 @@ def answered_by(
 
 def altered(record: PredictionRecord, **changes: object) -> PredictionRecord:
     return msgspec.structs.replace(record, **changes)
+
+
+def skew_of(bundle: Bundle, records: list[PredictionRecord], *, form: Form = "parquet") -> VersionSkew:
+    (found,) = verify_skew(records, {"1": Served(bundle)}, door=Door(form))
+    return found
+
+
+def flight(**cells: object) -> dict[str, object]:
+    return {**INSTANCES[0], **cells}
