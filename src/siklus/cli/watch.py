@@ -2,18 +2,24 @@
 
 import os
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from siklus.cli.control import project_control
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.monitor.look import Seen
+from siklus.monitor.notify.amounts import amount
+from siklus.monitor.notify.courier import Delivery
 from siklus.monitor.signals import SIGNALS, Signal
 from siklus.monitor.watch import Watch, main
 from siklus.project.file import OpenProject
-from siklus.registry.control import control_uri, open_control
+
+MOST_FEATURES = 5
+DELIVERY_SECONDS = 60.0  # a cron job has the time
 
 app = command_app()
 
@@ -34,36 +40,32 @@ def watch(
     found = opened(project)
     if not once:
         return main(["--project", str(found.paths.root)])
-    seen = _look(found)
+    seen, delivery = _look(found)
     if as_json:
         print_json(seen)
         return 0
-    results().print(table("", ["signal", "value", "what"], _rows(seen)))
+    results().print(table("", ["signal", "value", "what"], _rows(seen.signals)))
+    for attempt in delivery.failed:
+        sys.stderr.write(f"siklus: {attempt.notification.receiver} was not told: {attempt.problem}\n")
     if seen.version is None:
         sys.stderr.write("siklus: no version is served here yet: `siklus serve` makes a start\n")
     return 0
 
 
-def _look(project: OpenProject) -> Seen:
-    url = control_uri(project.settings.state.control, project.paths.root)
-    with open_control(url, file=project.paths.control_database) as control:
-        return Watch(project, control, environment=os.environ).look(now=datetime.now(UTC))
+def _look(project: OpenProject) -> tuple[Seen, Delivery]:
+    with project_control(project) as control:
+        looking = Watch(project, control, environment=os.environ)
+        seen = looking.look(now=datetime.now(UTC))
+        return seen, looking.deliver(now=datetime.now(UTC), wait=DELIVERY_SECONDS)
 
 
-def _rows(seen: Seen) -> list[tuple[str, str, str]]:
-    return [(_name(each), _value(each), SIGNALS[each.name].meaning) for each in seen.signals]
-
-
-def _name(signal: Signal) -> str:
-    return f"{signal.name} {signal.label}".strip()
-
-
-def _value(signal: Signal) -> str:
-    unit = SIGNALS[signal.name].unit
-    if unit == "yes/no":
-        return "yes" if signal.value else "no"
-    if unit == "bytes":
-        return f"{signal.value / 1e6:,.0f} MB"
-    if unit == "share":
-        return f"{signal.value:.1%}"
-    return f"{signal.value:,.4g} {unit}".strip()
+def _rows(signals: Sequence[Signal]) -> Iterator[tuple[str, str, str]]:
+    """Of a signal by feature the highest values only: a table of all columns tells nothing."""
+    for name, kind in SIGNALS.items():
+        found = sorted(
+            (each for each in signals if each.name == name), key=lambda each: each.value, reverse=True
+        )
+        for each in found[:MOST_FEATURES]:
+            yield f"{name} {each.label}".strip(), amount(each.value, kind.unit), kind.meaning
+        if len(found) > MOST_FEATURES:
+            yield "", f"and {len(found) - MOST_FEATURES} more", ""
