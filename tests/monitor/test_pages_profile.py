@@ -131,7 +131,7 @@ def test_a_wide_file_gets_a_page_of_every_column(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "rows.csv", index=False)
     seen = check_page(written(tmp_path, "--data", tmp_path / "rows.csv", "-C", tmp_path))
     assert seen.tags.count("article") == 80
-    assert "columns with weaker ties are left out" in seen.text
+    assert "Left out: 30 with weaker ties" in seen.text
 
 
 def test_an_empty_file_is_refused_in_words(tmp_path: Path) -> None:

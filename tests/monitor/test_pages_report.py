@@ -124,7 +124,8 @@ def test_drift_is_what_the_rows_themselves_show(shop: Shop) -> None:
     instances = zip(shop.rows.to_dict("records"), shop.batch.predictions, strict=True)
     reference = shop.bundle.profile()
     window = profile_window(rows_of_instances(instances, contract=shop.bundle.contract), reference)
-    assert found == msgspec.to_builtins(drift(reference, window, settings=Monitor()))
+    expected = drift(reference, window, settings=Monitor())
+    assert found == msgspec.json.decode(msgspec.json.encode(expected))
     seen = shop.page("--window", "1h")
     assert found["columns"][0]["said"] in seen.text
     assert "yes" in seen.text
@@ -188,13 +189,14 @@ def test_beside_a_watched_server_failures_and_alerts_are_told(tmp_path: Path) ->
     now = datetime.now(UTC)
     with watching(project) as watch, serving_state(project.paths.state) as server:
         server.wait_until_ready()
-        watch.look(now=now - timedelta(seconds=90))
+        server.series()  # now it counts
+        watch.look(now=now - timedelta(hours=1))
         server.batch(ROWS)
         assert server.client.post("/predict", json={"features": {"distance": "far"}}).status_code == 422
         server.series()  # asking for the page brings all counts into the ledgers
         watch.look(now=now)
     out = tmp_path / "page.html"
-    found = answered("report", "-C", tmp_path / "flights", "--window", "1h", "--out", out)
+    found = answered("report", "-C", tmp_path / "flights", "--window", "30m", "--out", out)
     assert found["requests"]["source"] == "counters"
     whole = found["requests"]["whole"]
     assert (whole["answered"], whole["refused"], whole["failed"]) == (600, 1, 0)

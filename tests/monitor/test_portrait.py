@@ -145,6 +145,15 @@ def test_the_correlation_ratio_is_the_adjusted_r_square_of_a_regression_on_the_w
     assert found.value == pytest.approx(np.sqrt(max(adjusted, 0.0)))
 
 
+def test_numbers_that_name_classes_are_words() -> None:
+    rng = np.random.default_rng(4)
+    wine = rng.integers(0, 3, 400)
+    table = Table({"x": np.where(wine == 1, 5.0, 0.0) + rng.normal(size=400), "wine": wine})
+    found = pair_of(portray(table, Asked(target="wine", task="classification")), "x", "wine")
+    assert found.measure == "correlation_ratio"
+    assert found.value > 0.9, "though no rank correlation would see it"
+
+
 def test_unrelated_words_have_nearly_no_ties() -> None:
     rng = np.random.default_rng(3)
     cells = {name: objects(rng.choice(list("abcdefgh"), 2000).tolist()) for name in "xy"}

@@ -21,7 +21,6 @@ from siklus.records.reading import PredictionRecord
 from siklus.table import Table, is_missing, objects
 
 EXTRA = "evidently"
-PREDICTION = "prediction"  # the column of answers, on either side
 MOST_ROWS = 50_000  # of either side: the page holds all of it
 
 

@@ -20,7 +20,7 @@ from siklus.contract.survey import Survey, read_as_moments, survey
 from siklus.errors import DataError, RowProblem
 from siklus.monitor.portrait.column import FLOAT32_MAX, ColumnPortrait, portray_column
 from siklus.monitor.portrait.relation import Relation, relation
-from siklus.monitor.portrait.together import Together, together
+from siklus.monitor.portrait.together import Together, as_classes, together
 from siklus.monitor.portrait.trend import Spans, Trend, spans_of, trend
 from siklus.table import Table
 
@@ -104,6 +104,8 @@ def portray(
     asked = msgspec.structs.replace(asked, task=_task(surveys, asked))
     spans = spans_of(surveys[asked.time]) if asked.time else None
     few = {name: _rows_of(seen, PAIR_ROWS) for name, seen in surveys.items() if name != asked.key}
+    if asked.target and asked.task == "classification":
+        few[asked.target] = as_classes(few[asked.target])
     return Portrait(
         rows=len(table),
         rows_in_all=everything,

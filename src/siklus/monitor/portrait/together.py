@@ -11,6 +11,7 @@ numbers here.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import Literal, TypeAlias
 
@@ -19,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.contract.survey import Series, Survey
-from siklus.monitor.portrait.column import FLOAT32_MAX, usable
+from siklus.monitor.portrait.column import FLOAT32_MAX, usable, value_text
 from siklus.stats.ranking import ranks
 
 MOST_COLUMNS = 60  # pairs grow with the square
@@ -65,6 +66,17 @@ def together(surveys: Sequence[Survey]) -> Together:
         pairs=tuple(sorted(pairs, key=lambda pair: -abs(pair.value))),
         left_out=tuple(seen.name for seen in surveys if seen.name not in names),
     )
+
+
+def as_classes(seen: Survey) -> Survey:
+    """Whole numbers that name three classes or more are words; of two, which is the larger says enough."""
+    if seen.nature != "integer" or not 2 < seen.distinct <= MOST_WORDS:
+        return seen
+    values, codes = np.unique(seen.present, return_inverse=True)
+    series = np.full(len(seen.series), np.nan)
+    series[~seen.missing] = codes
+    words = tuple(value_text(seen, float(value)) for value in values)
+    return replace(seen, nature="string", series=series, words=words)
 
 
 def cramers_v(table: Ints) -> float:
