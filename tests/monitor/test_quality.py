@@ -150,7 +150,12 @@ def test_a_model_of_sensitive_columns_is_not_asked_again(sizes: Bundle, traffic:
     frame = frame_of(300)
     batch = traffic.answer(sizes, frame, contract=hidden)
     traffic.tell(batch.ids, classes_of(frame, ("large", "medium", "small")))
-    found = reported(traffic, Bundle(**{**vars(sizes), "contract": hidden}))
+    blind = Bundle(**{**vars(sizes), "contract": hidden})
+    instead = reported(traffic, blind)
+    assert instead.metric == "accuracy"
+    assert instead.whole.metrics["accuracy"].value is not None
+    assert any("accuracy is watched instead" in remark for remark in instead.remarks)
+    found = reported(traffic, blind, metric="log_loss")
     assert any("sensitive columns, which the log does not keep" in remark for remark in found.remarks)
     assert found.whole.metrics["log_loss"].value is None
     unaware = reported(traffic, sizes)

@@ -37,6 +37,7 @@ from siklus.stats.intervals import LEVEL
 from siklus.stats.scores import METRICS, metric_named, names_of
 
 VERSION, ARM = "version", "arm"
+INSTEAD = "accuracy"  # of a metric that cannot be computed, so that something is watched
 MOST_WINDOWS = 1_000
 FEW_WINDOWS = 24
 # Lengths that people can read, of which the shortest is taken that gives few windows.
@@ -62,7 +63,8 @@ class QualityQuestion:
 class Yardstick:
     """What the answers of a project (``name``) are held against.
 
-    ``version``: the champion; ``evidence``: its evaluation.json; ``metric``: the watched one.
+    ``version``: the champion; ``evidence``: its evaluation.json; ``metric``: the watched one, and ``why`` it
+    is another than the project says.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Yardstick:
     metric: str
     floor: QualityFloor | None
     settings: Monitor
+    why: str = ""
 
 
 def quality_report(
@@ -87,7 +90,7 @@ def quality_report(
     """
     contract, yardstick = champion.contract, yardstick_of(question, settings, champion)
     classes = contract.target.classes
-    again = METRICS[yardstick.metric].needs == "probabilities" and len(classes or ()) > 2
+    again = asks_again(yardstick.metric, contract)
     rows = read_joined(
         layout,
         Stretch(since=question.since, until=question.until),
@@ -97,9 +100,8 @@ def quality_report(
     )
     rescored = rescore(rows, bundle_of)
     known = rescored.probabilities if again else with_two_probabilities(rows)
-    return judge_quality(
-        Judged(rows=rows, probabilities=known), question, yardstick, remarks=rescored.remarks
-    )
+    remarks = (*rescored.remarks, *([yardstick.why] if yardstick.why else []))
+    return judge_quality(Judged(rows=rows, probabilities=known), question, yardstick, remarks=remarks)
 
 
 def judge_quality(
@@ -138,9 +140,15 @@ def judge_quality(
 def yardstick_of(question: QualityQuestion, settings: Project, champion: Bundle) -> Yardstick:
     """PJ010 or PJ012 for what is no metric or no bound, MonitorError MO020."""
     task, evidence = champion.contract.task, champion.document("evaluation.json")
-    metric = question.metric
+    metric, why = question.metric, ""
     if metric is None:
         metric = watched_metric(settings, evidence, task=task)
+        if needs_lost_probabilities(metric, champion.contract):
+            why = (
+                f"{metric} needs the probability of every class, which neither the log nor a model of "
+                f"sensitive columns can tell: {INSTEAD} is watched instead."
+            )
+            metric = INSTEAD
     metric = metric_named(metric, task=task, where="the metric asked for").name
     return Yardstick(
         name=settings.project.name,
@@ -149,7 +157,18 @@ def yardstick_of(question: QualityQuestion, settings: Project, champion: Bundle)
         metric=metric,
         floor=floor_of(metric, settings, evidence, task=task),
         settings=settings.monitor,
+        why=why,
     )
+
+
+def asks_again(metric: str, contract: Contract) -> bool:
+    """Whether the log's one probability is not enough, so that the model must be asked again."""
+    return METRICS[metric].needs == "probabilities" and len(contract.target.classes or ()) > 2
+
+
+def needs_lost_probabilities(metric: str, contract: Contract) -> bool:
+    """Whether it would have to be asked with cells that the log does not keep."""
+    return asks_again(metric, contract) and any(column.sensitive for column in contract.columns)
 
 
 def columns_of(question: QualityQuestion, settings: Monitor, contract: Contract) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from siklus.bundle.read import Bundle
 from siklus.monitor.judging import Judged, estimated, labels_of, moment_of, us_of, with_two_probabilities
 from siklus.monitor.quality import QualityAlarm, QualityFloor
-from siklus.monitor.quality_report import QualityQuestion, Yardstick, yardstick_of
+from siklus.monitor.quality_report import QualityQuestion, Yardstick, asks_again, yardstick_of
 from siklus.monitor.rescoring import rescore
 from siklus.monitor.signals import Signal
 from siklus.monitor.standing import MOST_ROWS, quality_alarm
@@ -22,7 +22,6 @@ from siklus.records.layout import Layout
 from siklus.records.outcomes import Newest, newest_outcomes, outcome_stamp
 from siklus.stats.anytime import STARTS
 from siklus.stats.intervals import Estimate
-from siklus.stats.scores import METRICS
 
 ALWAYS = datetime(9999, 1, 1, tzinfo=UTC)  # a clock that had jumped has made predictions of the future
 RESCORED = 2_000  # rows for which a model of many classes is asked again, at a look with new outcomes
@@ -134,7 +133,7 @@ class QualityWatch:
     def _judged(self, champion: Bundle, metric: str, newest: Newest | None) -> Judged:
         """The champion's predictions with the newest outcomes."""
         classes = champion.contract.target.classes
-        again = METRICS[metric].needs == "probabilities" and len(classes or ()) > 2
+        again = asks_again(metric, champion.contract)
         rows = read_joined(
             self._layout,
             Stretch(

@@ -62,7 +62,8 @@ def _said(evidence: FloorEvidence, floor: QualityFloor, settings: Monitor, *, si
             f"Beyond its floor ({floor.said}) in the outcomes that came since {since:%Y-%m-%d %H:%M}. "
             f"A month without such a change raises this alarm with a chance of {rate} at most."
         )
-    odds = f"{np.exp(min(evidence.log_evidence, MOST_TOLD)):,.3g}"
+    found = float(np.exp(min(evidence.log_evidence, MOST_TOLD)))
+    odds = f"{found:,.0f}" if found >= 10 else f"{found:.2g}"
     asked = f"{np.exp(evidence.log_threshold):,.0f}"
     return (
         f"No alarm: evidence of {odds} to 1 that it is beyond its floor, where {asked} to 1 are asked for, "
