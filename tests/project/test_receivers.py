@@ -64,6 +64,7 @@ def test_an_smtp_url_says_where_and_who(url: str, server: SmtpServer) -> None:
         (MAIL + 'starttls = "yes"\n', "PJ004", 11, 'starttls = "yes"', "'auto', 'off', 'required'"),
         (MAIL + 'timeout = "soon"\n', "PJ004", 11, 'timeout = "soon"', "a duration"),
         (MAIL + 'smtp = "mail.example.com:25"\n', "PJ014", 8, "smtp = 'mail.example.com:25'", "smtp://"),
+        (MAIL + 'smtp = "smtp://mail..com"\n', "PJ014", 8, "smtp = 'smtp://mail..com'", "smtp://"),
         (MAIL + 'smtp = "http://mail.example.com"\n', "PJ014", 8, "smtp = ", "smtp://"),
         (MAIL + 'smtp = "smtp://mail.example.com:x"\n', "PJ014", 8, "smtp = ", "smtp://"),
         (MAIL + 'smtp = "smtp://me@mail.example.com"\n', "PJ014", 8, "as 'me' with no password", "one of"),
@@ -93,6 +94,13 @@ def test_what_is_wrong_is_named_with_its_place(
     [
         "ops",
         "ops@",
+        "ops.@example.com",
+        ".ops@example.com",
+        "o..ps@example.com",
+        "ops@example..com",
+        "ops@example.com.",
+        f"{'o' * 65}@example.com",
+        f"ops@{'e' * 64}.com",
         "@example.com",
         "a b@example.com",
         "ops@example.com\\nBcc: x@y.z",
@@ -155,3 +163,9 @@ def test_the_environment_overrides_receivers_too(tmp_path: Path) -> None:
     assert found.server.port == 2525
     error = refusal(tmp_path, HEAD + MAIL, {"SIKLUS_NOTIFY__OPS__TIMEOUT": "x"})
     assert error.message.startswith("SIKLUS_NOTIFY__OPS__TIMEOUT: [notify.ops] timeout")
+
+
+@pytest.mark.parametrize("address", ["root@localhost", "a.b+c'd@x-y.example.com", f"{'o' * 64}@example.com"])
+def test_addresses_that_mail_programs_know_are_taken(address: str, tmp_path: Path) -> None:
+    found = read(tmp_path, f'{HEAD}[notify.ops]\nkind = "mail"\nto = ["{address}"]\n').notify["ops"]
+    assert found == Mail(to=(address,))

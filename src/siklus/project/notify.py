@@ -13,7 +13,9 @@ from msgspec import Meta, Struct
 from siklus.project.durations import Duration
 
 # `\Z` and not `$`, which would let a newline through behind it: these stand in headers.
-ADDRESS = r"^[A-Za-z0-9.!#%&'*+/=?^_{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?\Z"
+ATOM = r"[A-Za-z0-9!#%&'*+/=?^_{|}~-]+"
+LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+ADDRESS = rf"^(?=[^@]{{1,64}}@.{{1,253}}\Z){ATOM}(?:\.{ATOM})*@{LABEL}(?:\.{LABEL})*\Z"
 REPOSITORY = r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})/[A-Za-z0-9._-]{1,100}\Z"
 PORTS = {"smtp": 25, "smtps": 465}
 

@@ -12,6 +12,7 @@ from siklus.project.tables import near, read_table
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 NAMES = "at most 63 lower-case letters, digits, - and _"
+LONGEST_LABEL = 63  # of a host name, RFC 1035
 SMTP = "smtp://HOST:25, smtp://USER@HOST:587 or smtps://USER@HOST:465"
 
 
@@ -133,7 +134,9 @@ def _split(text: str) -> SplitResult | None:
         return None
     try:
         url = urlsplit(text)
-        return url if url.hostname and url.port != 0 else None
+        # A name server would not even be asked for a label that is empty or too long.
+        fit = all(0 < len(label) <= LONGEST_LABEL for label in (url.hostname or "").split("."))
+        return url if fit and url.port != 0 else None
     except ValueError:
         return None
 
