@@ -88,7 +88,7 @@ def _board() -> Board:
     gauges += [Gauge(name=n, meaning=n, samples=((metric, 0.9),)) for n in OF_METRIC]
     feature = {"feature": "origin", "version": "7"}
     gauges += [Gauge(name=n, meaning=n, samples=((feature, 0.1),)) for n in OF_FEATURE]
-    return Board(written=time.time(), gauges=tuple(gauges))
+    return Board(written=time.time(), seconds=600.0, gauges=tuple(gauges))
 
 
 def test_prometheus_has_what_the_server_and_numpy_have(watched: Watched) -> None:

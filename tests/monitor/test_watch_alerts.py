@@ -64,7 +64,13 @@ def test_drift_counts_and_quality_are_mailed_each_once(tmp_path: Path) -> None:
             wrong = [{"prediction_id": each, "outcome": "no"} for each in ids]  # but for distances of 0
             assert server.client.post("/feedback", json=wrong).status_code == 200
             soon(lambda: told("quality_alarm", mails.mails))
+            page = server.series()
 
+    of_metric = '{metric="accuracy",version="7"}'
+    assert page[f"ml_quality{of_metric}"] < 0.1
+    assert page[f"ml_quality_low{of_metric}"] < page[f"ml_quality{of_metric}"]
+    assert page[f"ml_quality_floor{of_metric}"] == 0.9
+    assert page['ml_label_coverage{version="7"}'] == pytest.approx(800 / 1200)
     text = next(text_of(mail) for mail in mails.mails if told("drift_alarm", [mail]))
     assert "origin" in text, "which column"
     assert "siklus drift" in text, "what to do next"

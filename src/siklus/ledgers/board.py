@@ -11,7 +11,6 @@ import msgspec
 from siklus.files import write_atomic
 
 NAME = "watch.json"  # in the run directory of the state
-STALE_SECONDS = 600.0  # after which what it says is history, not news
 MOST_BYTES = 16_000_000
 
 Sample: TypeAlias = tuple[dict[str, str], float]  # labels, value
@@ -26,10 +25,11 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Board(msgspec.Struct, frozen=True, kw_only=True):
-    """``written``: Unix time."""
+    """``written``: Unix time. ``seconds``: for which it is news; after that no page shows it."""
 
     format: Literal[1] = 1
     written: float
+    seconds: float
     gauges: tuple[Gauge, ...]
 
 
@@ -47,4 +47,4 @@ def read_board(run: Path, *, now: float) -> Board | None:
         found = msgspec.json.decode(path.read_bytes(), type=Board)
     except (OSError, msgspec.MsgspecError):
         return None
-    return found if abs(now - found.written) <= STALE_SECONDS else None
+    return found if abs(now - found.written) <= found.seconds else None

@@ -10,7 +10,7 @@ from siklus.ledgers.totals import ServerTotals
 
 @dataclass(frozen=True)
 class Living:
-    """A process that counts here. ``started``: in the kernel's ticks, which with ``pid`` names it for ever."""
+    """A process that counts here. ``started``: in the kernel's ticks; with ``pid`` it names it for ever."""
 
     row: int
     pid: int

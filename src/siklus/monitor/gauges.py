@@ -9,11 +9,13 @@ from siklus.monitor.quality_watch import QualitySeen
 from siklus.monitor.signals import Signal
 from siklus.stats.intervals import Estimate
 
+FRESH_SECONDS = 600.0  # what a look has found is shown for so long, or for some looks that fail
+MISSED_LOOKS = 3
 LAST_LOOK = "ml_watch_last_look_timestamp_seconds"
 
 
-def board_of(seen: Seen) -> Board:
-    """All that the look has found; what cannot be said has no series."""
+def board_of(seen: Seen, *, every: float) -> Board:
+    """All that was found; what cannot be said has no series. ``every``: seconds from look to look."""
     gauges = [
         Gauge(
             name=LAST_LOOK,
@@ -31,7 +33,8 @@ def board_of(seen: Seen) -> Board:
             gauges += _drift_gauges(seen.drift, seen.version)
         gauges += () if seen.quality is None else _quality_gauges(seen.quality)
     told = tuple(gauge for gauge in gauges if gauge.samples)
-    return Board(written=seen.time.timestamp(), gauges=told)
+    seconds = max(FRESH_SECONDS, MISSED_LOOKS * every)
+    return Board(written=seen.time.timestamp(), seconds=seconds, gauges=told)
 
 
 def _of_feature(signal: Signal) -> dict[str, str]:

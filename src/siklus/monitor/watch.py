@@ -95,7 +95,8 @@ class Watch:
             self._looks.add(counted, replica=replica, now=now)
         usage = list(self._meter.read(totals, now=time.monotonic()))
         seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
-        write_board(self._project.paths.run, board_of(seen))
+        board = board_of(seen, every=seconds_of(self._settings.look))
+        write_board(self._project.paths.run, board)
         self._tell(seen, now=now)
         if time.monotonic() - self._thinned > THIN_SECONDS:
             self._looks.thin(now=now)
