@@ -1,6 +1,7 @@
 """Contenders: every server that is compared, by name, and how each is started."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,23 @@ ROOT = Path(__file__).parents[2]
 SERVERS = Path(__file__).parent / "servers"
 PEERS = Path(__file__).parent / "peers"
 SIKLUS = "siklus"
+PROJECT = """
+[project]
+name = "tutorial"
+task = "classification"
+
+[data]
+path = "rows.csv"
+target = "target"
+
+[state]
+directory = "state"
+
+[monitor]
+look = "5s"
+step = "30s"
+joint = "never"
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +80,17 @@ def _ours(start: Start, *, watched: bool) -> Command:
     return Command(
         arguments=[sys.executable, "-m", "siklus.serve", *pinned, *state], environment=_inherited()
     )
+
+
+def _ours_with_watch(start: Start) -> Command:
+    """As `siklus serve` starts a project's server, but that the watch looks every five seconds."""
+    project = start.scratch / "siklus.toml"
+    project.write_text(PROJECT)
+    watch = [sys.executable, "-m", "siklus.monitor.watch", "--project", str(project.parent)]
+    command = _ours(start, watched=True)
+    watch += ["--bundle", str(start.case.bundle), "--version", "1"]
+    words = ["--version", "1", "--companion", shlex.join(watch)]
+    return Command(arguments=[*command.arguments, *words], environment=command.environment)
 
 
 def _app(start: Start, *, app: str, graph: bool) -> Command:
@@ -126,6 +155,7 @@ OWN: Mapping[str, Contender] = {
         Contender(
             name="bare", start=partial(_ours, watched=False), dialect=TUTORIAL, named=NAMED, batches=True
         ),
+        Contender(name="watch", start=_ours_with_watch, dialect=TUTORIAL, named=NAMED, batches=True),
         Contender(
             name="fastapi-onnx",
             start=partial(_app, app="fastapi_onnx", graph=True),

@@ -12,6 +12,7 @@ NAMES = {
     "constant": "the same server answering a constant",
     "wire": "the event loop alone",
     "bare": "the same server, nothing watched",
+    "watch": "the same server, with its watch beside it",
     "fastapi-onnx": "FastAPI, pydantic, ONNX Runtime",
     "bentoml": "BentoML, ONNX",
     "litserve": "LitServe, ONNX",
