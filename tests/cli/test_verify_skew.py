@@ -122,7 +122,8 @@ def test_without_rows_nothing_is_proven(project: Path) -> None:
     for words in ([], ["--last", "5"], ["--window", "90s", "--version", "2"]):
         found = siklus("verify-skew", "-C", project, *words)
         assert (found.code, "MO060" in found.err) == (2, True)
-    assert siklus("verify-skew", "-C", project, "--window", "yesterday").code == 2
+    for wrong in (["--window", "yesterday"], ["--window", "1h", "--last", "5"]):
+        assert siklus("verify-skew", "-C", project, *wrong).code == 2
 
 
 @pytest.mark.parametrize("form", ["own", "parquet", "json"])

@@ -37,6 +37,7 @@ from siklus.train.trials import predict
 app = command_app()
 
 SKEW = 1
+WINDOW = "24h"
 NOT_KEPT = "EX018"
 _VERSIONS = """
 SELECT version, count(*) FROM (FROM predictions UNION ALL FROM shadows)
@@ -69,7 +70,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 @app.command()
 def verify(
-    window: Annotated[str, typer.Option(help="How far back: 90s, 10m, 24h or 7d.")] = "24h",
+    window: Annotated[
+        str | None,
+        typer.Option(help="How far back: 90s, 10m, 7d …; 24h by default.", show_default=False),
+    ] = None,
     last: Annotated[
         int | None,
         typer.Option(min=1, help="The newest rows instead, so many.", show_default=False),
@@ -96,7 +100,12 @@ def verify(
     """
     project_file = opened(project)
     layout = Layout(project_file.paths.records)
-    asked = newest_rows(layout, last) if last else rows_of(layout, window, now=datetime.now(UTC))
+    if last is None:
+        asked = rows_of(layout, window or WINDOW, now=datetime.now(UTC))
+    elif window is None:
+        asked = newest_rows(layout, last)
+    else:
+        raise typer.BadParameter("takes one of --window and --last")
     registry = registry_of(project_file)
     if which is not None:
         asked = asked.of(str(resolved(project_file, registry, which).number))
