@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from siklus.errors import SiklusError
+from siklus.events import tell
 from siklus.files import write_atomic
 from siklus.monitor.joint import JointDrift, joint_drift_between
 from siklus.monitor.look import MONTH_SECONDS
@@ -118,7 +119,7 @@ def main(arguments: Sequence[str]) -> int:
         if seen is not None:
             write_atomic(project.paths.run / NAME, msgspec.json.encode(seen))
     except SiklusError as error:
-        sys.stderr.write(f"{error}\n")
+        tell("joint_look_failed", level="error", code=error.code, reason=str(error))
         return 2
     return 0
 
