@@ -152,7 +152,8 @@ def test_alarms_state_their_false_alarm_rate_and_what_is_known_beside() -> None:
 def test_an_alert_that_is_over_advises_nothing() -> None:
     words = " ".join(text_of(mail(notification(event(state="resolved", value=None)))).split())
     assert (
-        "It was above its limit of 4,000 since Sat 31 Jan 2026, 11:58 UTC; now it is without a value." in words
+        "It was above its limit of 4,000 since Sat 31 Jan 2026, 11:58 UTC; now it is without a value."
+        in words
     )
     assert "What to do next" not in words
 
