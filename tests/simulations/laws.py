@@ -82,7 +82,7 @@ def of_numbers(law: "stats.rv_continuous | stats.rv_discrete", **options: object
     return Law(
         draw=lambda rng, rows: np.asarray(law.rvs(size=rows, random_state=rng), dtype=np.float64),
         chance_upto=law.cdf,
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 
@@ -93,7 +93,7 @@ def of_words(size: int, *, falling: float = 1.0, **options: object) -> Law:
     return Law(
         draw=lambda rng, rows: rng.choice(size, size=rows, p=chances).astype(np.float64),
         words=tuple(chances),
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 
