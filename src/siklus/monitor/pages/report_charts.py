@@ -92,10 +92,10 @@ def _numbers_beside(name: str, reference: NumericProfile, window: ColumnProfile)
         axes.stairs(
             then, np.arange(bins + 1) - 0.5, color=INK, linewidth=1.5, label="in training", baseline=None
         )
-        apart = bins + 0.8 + 1.6 * np.arange(len(slots))
+        apart = bins + 1.0 + 2.6 * np.arange(len(slots))
         for x, (_, share_now, share_then) in zip(apart, slots, strict=True):
-            axes.bar([x], [share_now], width=1.1, color=SECOND)
-            axes.plot([x - 0.55, x + 0.55], [share_then] * 2, color=INK, linewidth=1.5)
+            axes.bar([x], [share_now], width=1.4, color=SECOND)
+            axes.plot([x - 0.7, x + 0.7], [share_then] * 2, color=INK, linewidth=1.5)
         named = np.unique(
             np.linspace(0, len(reference.cuts) - 1, min(EDGES_NAMED, len(reference.cuts))).astype(int)
         )
