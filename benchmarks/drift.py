@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table as Printed
 
 from siklus.contract.columns import Category, Contract, Number, Target
-from siklus.monitor.drift import drift, drift_watch
-from siklus.monitor.window_rows import WindowRows, profile_reference, profile_window
+from siklus.monitor.drift.judge import drift, drift_watch
+from siklus.monitor.drift.rows import WindowRows, profile_reference, profile_window
 from siklus.project.sections import Monitor
 from siklus.stats.profile import Profile
 

@@ -12,8 +12,8 @@ from siklus.bundle.read import open_bundle
 from siklus.cli.demo import tuned
 from siklus.contract.columns import Contract
 from siklus.contract.decode import Rows, decode_table
-from siklus.monitor.floors import floor_of, measured
-from siklus.monitor.quality import QualityFloor
+from siklus.monitor.quality.floors import floor_of, measured
+from siklus.monitor.quality.report import QualityFloor
 from siklus.project.file import OpenProject
 from siklus.project.sections import Project
 from siklus.stats.intervals import Estimate, estimate

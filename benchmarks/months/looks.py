@@ -9,11 +9,11 @@ from msgspec import Struct
 from benchmarks.months.champion import METRIC, Champion
 from benchmarks.months.rivals import Rivals, judged_by_others
 from siklus.cli.flights import JOINED
-from siklus.monitor.drift import drift, drift_watch
-from siklus.monitor.drift_report import PREDICTION, ColumnDrift
-from siklus.monitor.floors import verdict_of
-from siklus.monitor.quality import Verdict
-from siklus.monitor.window_rows import WindowRows, decode_leniently, profile_window
+from siklus.monitor.drift.judge import drift, drift_watch
+from siklus.monitor.drift.report import PREDICTION, ColumnDrift
+from siklus.monitor.drift.rows import WindowRows, decode_leniently, profile_window
+from siklus.monitor.quality.floors import verdict_of
+from siklus.monitor.quality.report import Verdict
 from siklus.project.sections import Monitor
 from siklus.stats.anytime import anytime_estimate, floor_evidence
 from siklus.stats.intervals import Estimate, estimate

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from benchmarks.months.looks import Look
 from siklus.cli.flights import JOINED
-from siklus.monitor.quality import QualityFloor
+from siklus.monitor.quality.report import QualityFloor
 from siklus.stats.intervals import Estimate
 
 HEADINGS = (

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from siklus.monitor.alert_store import Alerts
-from siklus.monitor.events import Event
-from siklus.monitor.rules import project_rules
+from siklus.monitor.alerts.events import Event
+from siklus.monitor.alerts.rules import project_rules
+from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.signals import Signal
 from siklus.project.file import open_project
 from siklus.registry.control import open_control

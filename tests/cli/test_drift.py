@@ -14,8 +14,8 @@ import pytest
 from siklus.bundle.read import open_bundle
 from siklus.ledgers.layouts import layout_of
 from siklus.ledgers.totals import Totals, VersionTotals
-from siklus.monitor.drift_report import DriftReport
-from siklus.monitor.joint import joint_drift_between
+from siklus.monitor.drift.joint import joint_drift_between
+from siklus.monitor.drift.report import DriftReport
 from siklus.monitor.looks import Looks
 from siklus.project.file import open_project
 from siklus.registry.control import control_uri, open_control

@@ -12,8 +12,8 @@ import pytest
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.contract.decode import decode_records, decode_table
 from siklus.data.snapshot import open_snapshot
-from siklus.monitor.bits import bits_of
-from siklus.monitor.training_door import Door, door_of, through
+from siklus.monitor.skew.bits import bits_of
+from siklus.monitor.skew.training_door import Door, door_of, through
 from siklus.project.file import open_project
 from siklus.project.sections import Records
 from siklus.records.layout import Layout

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from siklus.monitor.rules import Rule, project_rules
+from siklus.monitor.alerts.rules import Rule, project_rules
 from siklus.monitor.signals import SIGNALS
 from siklus.project.file import read_project
 from siklus.stats.distance import hellinger, jensen_shannon, psi

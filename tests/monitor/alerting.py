@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from siklus.monitor.evaluate import evaluate
-from siklus.monitor.events import Event
-from siklus.monitor.rules import Rule
+from siklus.monitor.alerts.evaluate import evaluate
+from siklus.monitor.alerts.events import Event
+from siklus.monitor.alerts.rules import Rule
+from siklus.monitor.alerts.states import AlertState, Silence
 from siklus.monitor.signals import Signal
-from siklus.monitor.states import AlertState, Silence
 
 START = datetime(2026, 1, 31, 12, tzinfo=UTC)
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

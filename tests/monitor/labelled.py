@@ -15,8 +15,8 @@ import siklus
 from siklus.bundle.read import Bundle, with_version
 from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_records
-from siklus.monitor.quality import QualityReport
-from siklus.monitor.quality_report import QualityQuestion, quality_report
+from siklus.monitor.quality.question import QualityQuestion, quality_report
+from siklus.monitor.quality.report import QualityReport
 from siklus.project.sections import Data, Gates, Monitor, Project, ProjectSection, Records
 from siklus.records.entries import Answered
 from siklus.records.ids import IdIssuer

@@ -8,8 +8,8 @@ import msgspec
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_records
-from siklus.monitor.skew import Served, VersionSkew, verify_skew
-from siklus.monitor.training_door import Door, Form
+from siklus.monitor.skew.proof import Served, VersionSkew, verify_skew
+from siklus.monitor.skew.training_door import Door, Form
 from siklus.records.reading import PredictionRecord
 from tests.bundle.sealed import INSTANCES, MINUTES, sealed
 

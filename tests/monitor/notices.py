@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from siklus.monitor.events import Bars, Event, Notification, Series
+from siklus.monitor.alerts.events import Bars, Event, Notification, Series
 from siklus.monitor.notify.opening import Reached, open_receivers
 from siklus.monitor.notify.receiver import Receiver as Sender
 from siklus.project.notify import Receiver

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from siklus.monitor.events import Bars, Event, Notification, Series
-from siklus.monitor.states import AlertState, Reading, Standing
+from siklus.monitor.alerts.events import Bars, Event, Notification, Series
+from siklus.monitor.alerts.states import AlertState, Reading, Standing
 from tests.monitor.alerting import MINUTE, START, rule
 
 GOLDEN = Path(__file__).parent / "golden"

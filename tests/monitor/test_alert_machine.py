@@ -5,7 +5,7 @@ from datetime import timedelta
 import hypothesis.strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
-from siklus.monitor.events import Event
+from siklus.monitor.alerts.events import Event
 from tests.monitor.alerting import DAY, Watching, silence
 from tests.monitor.alerting import rule as alert_rule
 

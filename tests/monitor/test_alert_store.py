@@ -10,10 +10,10 @@ import pytest
 import sqlalchemy as sa
 
 from siklus.errors import AlertError
-from siklus.monitor.alert_store import STATES, Alerts, Explained
-from siklus.monitor.events import Bars, Event, Notification, Series
-from siklus.monitor.outbox import FEWEST_ATTEMPTS, WAITING
-from siklus.monitor.states import Silence
+from siklus.monitor.alerts.events import Bars, Event, Notification, Series
+from siklus.monitor.alerts.outbox import FEWEST_ATTEMPTS, WAITING
+from siklus.monitor.alerts.states import Silence
+from siklus.monitor.alerts.store import STATES, Alerts, Explained
 from siklus.registry.control import Control, open_control
 from tests.monitor.alerting import DAY, HOUR, MINUTE, START, rule, signals, silence
 from tests.tracking.stores import new_name

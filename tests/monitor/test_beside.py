@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
+from siklus.monitor.alerts.events import Beside
 from siklus.monitor.beside import beside
-from siklus.monitor.drift import drift
-from siklus.monitor.events import Beside
+from siklus.monitor.drift.judge import drift
 from siklus.monitor.explain import History, explained
 from siklus.monitor.look import Seen
 from siklus.monitor.notify.picture import picture

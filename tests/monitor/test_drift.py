@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from scipy import stats
 
 from siklus.errors import MonitorError
-from siklus.monitor.drift import PREDICTION, drift, drift_watch, rank_shift
-from siklus.monitor.drift_report import DriftReport
-from siklus.monitor.drift_words import say_evidence, say_report
+from siklus.monitor.drift.judge import PREDICTION, drift, drift_watch, rank_shift
+from siklus.monitor.drift.report import DriftReport
+from siklus.monitor.drift.words import say_evidence, say_report
 from siklus.project.sections import Monitor
 from siklus.stats.profile import Counts, NumericProfile, Profile, profile_numbers, profile_words
 

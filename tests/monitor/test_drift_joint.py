@@ -7,8 +7,8 @@ from scipy import stats
 
 from siklus.contract.columns import Contract, Number, Target, Text
 from siklus.errors import MonitorError
-from siklus.monitor.joint import joint_drift, joint_drift_of_rows, standard_score
-from siklus.monitor.window_rows import WindowRows
+from siklus.monitor.drift.joint import joint_drift, joint_drift_of_rows, standard_score
+from siklus.monitor.drift.rows import WindowRows
 from siklus.project.sections import Monitor
 
 SETTINGS = Monitor()

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from siklus.contract.columns import Category, Contract, Label, Number, Target, Text
-from siklus.monitor.drift import drift
-from siklus.monitor.window_rows import (
+from siklus.monitor.drift.judge import drift
+from siklus.monitor.drift.rows import (
     WindowRows,
     decode_leniently,
     profile_reference,

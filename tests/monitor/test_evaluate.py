@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from siklus.monitor.evaluate import evaluate, readings
+from siklus.monitor.alerts.evaluate import evaluate, readings
 from tests.monitor.alerting import DAY, HOUR, MINUTE, START, Watching, rule, signals, silence
 from tests.registry.postgres import REQUIRE
 

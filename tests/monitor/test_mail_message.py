@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 import pytest
 
 from siklus.cli.main import COMMANDS
-from siklus.monitor.events import Event, Evidence, Notification
+from siklus.monitor.alerts.events import Event, Evidence, Notification
 from siklus.monitor.notify.amounts import amount
 from siklus.monitor.notify.message import Envelope, compose
 from siklus.monitor.notify.phrases import PHRASES

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from siklus.errors import RegistryError
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
+from siklus.monitor.alerts.outbox import Outbox
 from siklus.monitor.notify.courier import Courier
 from siklus.monitor.notify.opening import Reached
 from siklus.monitor.notify.receiver import NotSent
-from siklus.monitor.outbox import Outbox
 from siklus.project.notify import GitHub, Log, Mail, Webhook
 from siklus.registry.control import Control, open_control
 from tests.monitor.mail_servers import scripted, sink
@@ -194,7 +194,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from siklus.monitor.notify.courier import Courier
-from siklus.monitor.outbox import Outbox
+from siklus.monitor.alerts.outbox import Outbox
 from siklus.project.notify import Mail
 from siklus.registry.control import open_control
 from tests.monitor.notices import NOW, reached

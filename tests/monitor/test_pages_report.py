@@ -17,8 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from siklus.bundle.read import Bundle, open_bundle
-from siklus.monitor.drift import drift
-from siklus.monitor.window_rows import profile_window, rows_of_instances
+from siklus.monitor.drift.judge import drift
+from siklus.monitor.drift.rows import profile_window, rows_of_instances
 from siklus.project.sections import Monitor
 from tests.cli.projects import answered, siklus
 from tests.monitor.labelled import Batch, Traffic, packaged

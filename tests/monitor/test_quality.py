@@ -11,7 +11,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from siklus.bundle.read import Bundle, with_version
 from siklus.errors import MonitorError, ProjectError
-from siklus.monitor.quality import QualityReport
+from siklus.monitor.quality.report import QualityReport
 from tests.monitor.labelled import HOUR, NOON, Traffic, packaged, reported, settings_of
 
 ROWS = 600

@@ -10,7 +10,7 @@ from scipy.special import expit
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from siklus.bundle.read import Bundle
-from siklus.monitor.quality import Expected
+from siklus.monitor.quality.report import Expected
 from tests.figures import Figure
 from tests.monitor.labelled import Traffic, packaged, reported
 

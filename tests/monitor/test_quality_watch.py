@@ -12,7 +12,7 @@ import sklearn.metrics as sk
 from sklearn.linear_model import LinearRegression
 
 from siklus.bundle.read import Bundle, with_version
-from siklus.monitor.quality_watch import QualitySeen, QualityWatch
+from siklus.monitor.quality.watch import QualitySeen, QualityWatch
 from siklus.project.sections import Records
 from siklus.records.compact import compact
 from tests.figures import Figure

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from siklus.errors import AlertError
-from siklus.monitor.rules import DEFAULTS, Rule, project_rules
+from siklus.monitor.alerts.rules import DEFAULTS, Rule, project_rules
 from siklus.monitor.signals import SIGNALS
 from siklus.project.file import FILE_NAME, read_project
 from siklus.project.names import SafeName

@@ -14,8 +14,8 @@ from siklus.contract.columns import (
     Number,
 )
 from siklus.errors import MonitorError
-from siklus.monitor.skew import CHUNK_ROWS, Served, verify_skew
-from siklus.monitor.training_door import Door
+from siklus.monitor.skew.proof import CHUNK_ROWS, Served, verify_skew
+from siklus.monitor.skew.training_door import Door
 from siklus.stats.agreement import FLOAT32_STEP
 from siklus.table import FloatRows
 from tests.bundle.sealed import INSTANCES, LATE, MINUTES, WEIGHTS, regressor

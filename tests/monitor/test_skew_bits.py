@@ -11,7 +11,7 @@ from siklus.contract.columns import (
     Text,
 )
 from siklus.contract.decode import Rows
-from siklus.monitor.bits import unequal
+from siklus.monitor.skew.bits import unequal
 from siklus.table import objects
 
 COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"

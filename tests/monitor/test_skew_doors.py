@@ -17,8 +17,8 @@ from siklus.contract.columns import (
     Text,
 )
 from siklus.contract.decode import decode_records, decode_table
-from siklus.monitor.bits import unequal
-from siklus.monitor.training_door import Door, Form, door_of, through
+from siklus.monitor.skew.bits import unequal
+from siklus.monitor.skew.training_door import Door, Form, door_of, through
 from siklus.project.sections import Data
 from tests.bundle.sealed import INSTANCES, MINUTES, regressor
 from tests.monitor.logged import answered_by, bundle_of, flight, skew_of

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from siklus.cli.output import results, table
-from siklus.monitor.listing import Listed, Listing
+from siklus.monitor.alerts.listing import Listed, Listing
+from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.notify.amounts import amount
-from siklus.monitor.rules import Rule
 from siklus.monitor.signals import SIGNALS
 from siklus.project.durations import UNITS, seconds_of
 from siklus.project.sections import Monitor

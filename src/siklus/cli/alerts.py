@@ -17,15 +17,15 @@ from siklus.cli.control import author, has_control, project_control
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.errors import AlertError, SiklusError
-from siklus.monitor.alert_store import KIND as ALERT
-from siklus.monitor.alert_store import Alerts
-from siklus.monitor.listing import listing
+from siklus.monitor.alerts.listing import listing
+from siklus.monitor.alerts.outbox import KIND as NOTIFICATION
+from siklus.monitor.alerts.rules import Rule, project_rules
+from siklus.monitor.alerts.silences import KIND as SILENCE
+from siklus.monitor.alerts.states import Silence
+from siklus.monitor.alerts.store import KIND as ALERT
+from siklus.monitor.alerts.store import Alerts
+from siklus.monitor.alerts.trial import trial
 from siklus.monitor.notify.opening import Reached, open_receivers
-from siklus.monitor.outbox import KIND as NOTIFICATION
-from siklus.monitor.rules import Rule, project_rules
-from siklus.monitor.silences import KIND as SILENCE
-from siklus.monitor.states import Silence
-from siklus.monitor.trial import trial
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 

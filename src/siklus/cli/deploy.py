@@ -13,7 +13,7 @@ from siklus.deploy.alertmanager import Sending, alertmanager_files
 from siklus.deploy.drafts import Compared, Draft, compare, write
 from siklus.deploy.grafana import Viewing, grafana_drafts
 from siklus.deploy.prometheus import SCRAPE, Scraping, prometheus_drafts
-from siklus.monitor.rules import project_rules
+from siklus.monitor.alerts.rules import project_rules
 from siklus.project.file import OpenProject
 
 app = command_app()

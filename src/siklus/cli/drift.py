@@ -23,11 +23,11 @@ from siklus.cli.windows import (
 )
 from siklus.contract.columns import Tensor, Text, read_contract
 from siklus.errors import MonitorError
-from siklus.monitor.drift import drift as judge_window
-from siklus.monitor.drift_report import ColumnDrift, DriftReport
-from siklus.monitor.drift_words import TRAINING, percent
-from siklus.monitor.joint import JointDrift, joint_drift_of, joint_drift_of_rows
-from siklus.monitor.window_rows import WindowRows, profile_reference
+from siklus.monitor.drift.joint import JointDrift, joint_drift_of, joint_drift_of_rows
+from siklus.monitor.drift.judge import drift as judge_window
+from siklus.monitor.drift.report import ColumnDrift, DriftReport
+from siklus.monitor.drift.rows import WindowRows, profile_reference
+from siklus.monitor.drift.words import TRAINING, percent
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.reading import PredictionRecord

@@ -13,9 +13,9 @@ from siklus.cli.output import JsonFlag, command_app, print_json, remarks, result
 from siklus.cli.registered import opened_version, registry_of
 from siklus.errors import BundleError, RegistryError
 from siklus.ledgers.totals import read_totals
-from siklus.monitor.quality import QualityPart, QualityReport
-from siklus.monitor.quality_report import QualityQuestion, quality_report
-from siklus.monitor.quality_words import refused_feedback, seconds_told, told
+from siklus.monitor.quality.question import QualityQuestion, quality_report
+from siklus.monitor.quality.report import QualityPart, QualityReport
+from siklus.monitor.quality.words import refused_feedback, seconds_told, told
 from siklus.monitor.subject import Subjects
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject

@@ -16,15 +16,15 @@ from siklus.cli.quality import champion_of, versions_of
 from siklus.cli.registered import opened_version
 from siklus.cli.windows import Judge, Window, traffic_window
 from siklus.files import write_atomic
-from siklus.monitor.alert_store import KIND, Alerts
-from siklus.monitor.drift import drift
-from siklus.monitor.drift_words import say_report
-from siklus.monitor.evidently_report import evidently_report
+from siklus.monitor.alerts.store import KIND, Alerts
+from siklus.monitor.drift.judge import drift
+from siklus.monitor.drift.words import say_report
 from siklus.monitor.looks import Looks
+from siklus.monitor.pages.evidently import evidently_report
 from siklus.monitor.pages.report_page import report_page
-from siklus.monitor.quality_report import QualityQuestion, quality_report
-from siklus.monitor.report import Firing, WindowReport
-from siklus.monitor.requests import Requests, counted_requests, logged_requests
+from siklus.monitor.pages.requests import Requests, counted_requests, logged_requests
+from siklus.monitor.pages.window import Firing, WindowReport
+from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout

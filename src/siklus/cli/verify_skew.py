@@ -15,10 +15,10 @@ from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.registered import registry_of, resolved, tracking_of
 from siklus.errors import ExportError, MonitorError, RegistryError
-from siklus.monitor.answers import Model
-from siklus.monitor.evidence import Difference
-from siklus.monitor.skew import Served, VersionSkew, verify_skew
-from siklus.monitor.training_door import Door, Form, door_of
+from siklus.monitor.skew.answers import Model
+from siklus.monitor.skew.evidence import Difference
+from siklus.monitor.skew.proof import Served, VersionSkew, verify_skew
+from siklus.monitor.skew.training_door import Door, Form, door_of
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout

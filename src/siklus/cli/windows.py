@@ -17,8 +17,7 @@ from siklus.contract.decode import Decoded
 from siklus.errors import DataError, MonitorError
 from siklus.ledgers.profiles import window_profile
 from siklus.ledgers.totals import Totals
-from siklus.monitor.looks import Looks
-from siklus.monitor.window_rows import (
+from siklus.monitor.drift.rows import (
     Answers,
     Instance,
     WindowRows,
@@ -28,6 +27,7 @@ from siklus.monitor.window_rows import (
     rows_of_records,
     rows_of_table,
 )
+from siklus.monitor.looks import Looks
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout

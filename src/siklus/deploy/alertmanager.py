@@ -8,7 +8,7 @@ from msgspec import Struct
 from siklus.deploy.drafts import Draft
 from siklus.deploy.quoting import checked_duration, duration, one_line
 from siklus.deploy.rendering import packaged, render
-from siklus.monitor.rules import Rule
+from siklus.monitor.alerts.rules import Rule
 from siklus.project.notify import GitHub, Log, Mail, Webhook
 from siklus.project.sections import Project
 

@@ -10,7 +10,7 @@ from string import Template
 from siklus.deploy.distances import BIN_ROWS, PSI, ROWS
 from siklus.ledgers.bins import UNSEEN
 from siklus.ledgers.layouts import SHADOW
-from siklus.monitor.drift_report import PREDICTION
+from siklus.monitor.drift.report import PREDICTION
 from siklus.monitor.signals import RATE_WINDOW, SIGNALS, SignalKind
 
 SIGNAL = "siklus:signal"  # the series that each of these is recorded as; its label `signal` has the name

@@ -11,8 +11,8 @@ from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
 from siklus.deploy.quoting import checked_duration, duration, label_value, one_line, plain_in_template, target
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
+from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.gauges import LAST_LOOK
-from siklus.monitor.rules import Rule
 from siklus.monitor.signals import SIGNALS
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Project, Serve

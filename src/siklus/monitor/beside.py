@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from siklus.monitor.events import Beside
+from siklus.monitor.alerts.events import Beside
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts
 
 OTHER = "other words"

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from siklus.monitor.alert_store import Explained
+from siklus.monitor.alerts.events import Bars, Beside, Event, Evidence, Series
+from siklus.monitor.alerts.store import Explained
 from siklus.monitor.beside import beside
-from siklus.monitor.drift_report import PREDICTION, DriftReport
-from siklus.monitor.events import Bars, Beside, Event, Evidence, Series
+from siklus.monitor.drift.report import PREDICTION, DriftReport
 from siklus.monitor.look import Seen
 from siklus.monitor.signals import SIGNALS
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from siklus.ledgers.board import Board, Gauge, Sample
-from siklus.monitor.drift_report import ALARMING, DriftReport
+from siklus.monitor.drift.report import ALARMING, DriftReport
 from siklus.monitor.look import Seen
-from siklus.monitor.quality_watch import QualitySeen
+from siklus.monitor.quality.watch import QualitySeen
 from siklus.monitor.signals import Signal
 from siklus.stats.intervals import Estimate
 

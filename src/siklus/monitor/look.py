@@ -7,10 +7,10 @@ from msgspec import Struct
 
 from siklus.ledgers.profiles import window_profile
 from siklus.ledgers.totals import Totals, VersionTotals
-from siklus.monitor.drift import drift_watch
-from siklus.monitor.drift_report import DriftReport
+from siklus.monitor.drift.judge import drift_watch
+from siklus.monitor.drift.report import DriftReport
 from siklus.monitor.looks import Looks
-from siklus.monitor.quality_watch import QualitySeen
+from siklus.monitor.quality.watch import QualitySeen
 from siklus.monitor.readings import asked, traffic_signals, unseen_shares
 from siklus.monitor.signals import RATE_WINDOW, Signal
 from siklus.monitor.subject import Subject

@@ -22,11 +22,12 @@ from siklus.events import tell
 from siklus.files import lock, stamp_of, write_atomic
 from siklus.ledgers.board import write_board
 from siklus.ledgers.totals import Totals, read_totals
-from siklus.monitor.alert_store import Alerts
-from siklus.monitor.drift import drift
+from siklus.monitor.alerts.rules import project_rules
+from siklus.monitor.alerts.store import Alerts
+from siklus.monitor.drift.joint_look import JointErrand, add_subject_options, pinned_by
+from siklus.monitor.drift.judge import drift
 from siklus.monitor.explain import History, explained
 from siklus.monitor.gauges import board_of
-from siklus.monitor.joint_look import JointErrand, add_subject_options, pinned_by
 from siklus.monitor.look import (
     Seen,
     answered_since_training,
@@ -41,8 +42,7 @@ from siklus.monitor.looks import Looks
 from siklus.monitor.notify.courier import Courier, Delivery
 from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
-from siklus.monitor.quality_watch import QualitySeen, QualityWatch
-from siklus.monitor.rules import project_rules
+from siklus.monitor.quality.watch import QualitySeen, QualityWatch
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subject, Subjects
 from siklus.monitor.usage import UsageMeter

@@ -17,7 +17,7 @@ from typing import Protocol
 from msgspec import structs
 
 from siklus.errors import SiklusError
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.opening import Reached
 from siklus.monitor.notify.receiver import NotSent
 
@@ -25,7 +25,7 @@ WAIT_SECONDS = 5.0  # for receivers, in one call; who needs longer is heard of i
 
 
 class Outbox(Protocol):
-    """Where notifications wait (`siklus.monitor.outbox`). What `due` gives is nobody else's for a while."""
+    """Where notifications wait (`siklus.monitor.alerts.outbox`). What `due` gives is nobody else's then."""
 
     def due(self, now: datetime) -> Sequence[Notification]: ...
     def delivered(self, id: int, now: datetime) -> None: ...

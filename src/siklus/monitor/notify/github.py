@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from siklus.monitor.events import Event, Notification
+from siklus.monitor.alerts.events import Event, Notification
 from siklus.monitor.notify.posting import Letter, Poster
 from siklus.monitor.notify.wording import one_line, story
 from siklus.project.notify import GitHub

@@ -1,7 +1,7 @@
 """The log as a receiver: one line for each event, where nothing else is declared."""
 
 from siklus.events import tell
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.wording import headline, one_line
 
 LEVELS = {"critical": "error", "warning": "warning", "info": "info"}

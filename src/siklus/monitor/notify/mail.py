@@ -4,7 +4,7 @@ import re
 import socket
 from collections import OrderedDict
 
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.message import Envelope, compose
 from siklus.monitor.notify.receiver import NotSent
 from siklus.monitor.notify.smtp import Post

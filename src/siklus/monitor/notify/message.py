@@ -10,7 +10,7 @@ from email.policy import SMTP
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.picture import Picture, picture
 from siklus.monitor.notify.wording import COLORS, Story, one_line, story
 

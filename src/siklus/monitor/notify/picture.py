@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct
 
 from siklus.extras import need
-from siklus.monitor.events import Bars, Beside, Evidence, Series
+from siklus.monitor.alerts.events import Bars, Beside, Evidence, Series
 from siklus.monitor.notify.amounts import amount
 from siklus.monitor.notify.wording import moment, one_line
 from siklus.monitor.pages.palette import ACCENT, INK, PALE, QUIET, SECOND

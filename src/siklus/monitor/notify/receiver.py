@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from siklus.errors import AlertError
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 
 
 class Receiver(Protocol):

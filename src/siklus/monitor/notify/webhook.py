@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.posting import Letter, Poster
 from siklus.monitor.notify.receiver import NotSent
 from siklus.monitor.notify.wording import COLORS, Story, Told, story

@@ -11,7 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from siklus.monitor.events import Event, Notification
+from siklus.monitor.alerts.events import Event, Notification
 from siklus.monitor.notify.amounts import YES, amount
 from siklus.monitor.notify.phrases import PHRASES, Phrase
 from siklus.monitor.signals import SIGNALS, SignalKind

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from siklus.monitor.drift_report import PREDICTION, ColumnDrift
-from siklus.monitor.drift_words import say_report
+from siklus.monitor.drift.report import PREDICTION, ColumnDrift
+from siklus.monitor.drift.words import say_report
 from siklus.monitor.pages import report_charts as charts
 from siklus.monitor.pages.html import rendered
 from siklus.monitor.pages.svg import Drawing
+from siklus.monitor.pages.window import WindowReport
 from siklus.monitor.pages.words import count, number, percent, seconds
-from siklus.monitor.quality import QualityReport
-from siklus.monitor.report import WindowReport
+from siklus.monitor.quality.report import QualityReport
 
 PICTURES = 6  # of the columns that differ most
 QUALITY_WORDS = {

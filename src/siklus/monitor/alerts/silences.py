@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from siklus.monitor.states import Silence
+from siklus.monitor.alerts.states import Silence
 from siklus.registry.control import METADATA, Control
 from siklus.registry.journal import Entry, Journal, evidence_of, stamp
 

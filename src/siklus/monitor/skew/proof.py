@@ -19,10 +19,10 @@ from siklus.contract.columns import Contract
 from siklus.contract.decode import Decoded, Rows, decode_records, decode_table
 from siklus.contract.quick import QuickReader, Row
 from siklus.errors import MonitorError
-from siklus.monitor.answers import AnswersAgain, Certificate, Model
-from siklus.monitor.bits import Marks, unequal
-from siklus.monitor.evidence import Chunk, Difference, Refusal, Way, differences, refusals, refused_rows
-from siklus.monitor.training_door import Door, through
+from siklus.monitor.skew.answers import AnswersAgain, Certificate, Model
+from siklus.monitor.skew.bits import Marks, unequal
+from siklus.monitor.skew.evidence import Chunk, Difference, Refusal, Way, differences, refusals, refused_rows
+from siklus.monitor.skew.training_door import Door, through
 from siklus.records.entries import json_text
 from siklus.records.reading import PredictionRecord
 from siklus.stats.agreement import Parity, Places

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from siklus.monitor.drift_report import ColumnDrift, DriftReport, Effect, Jump
+from siklus.monitor.drift.report import ColumnDrift, DriftReport, Effect, Jump
 from siklus.stats.profile import CategoryProfile, ColumnProfile
 from siklus.stats.sequential import DriftEvidence
 

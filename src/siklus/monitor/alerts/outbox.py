@@ -14,7 +14,7 @@ import msgspec
 import sqlalchemy as sa
 
 from siklus.errors import AlertError
-from siklus.monitor.events import Notification
+from siklus.monitor.alerts.events import Notification
 from siklus.registry.control import METADATA, Control
 from siklus.registry.journal import Entry, Journal, evidence_of, stamp
 

@@ -8,14 +8,14 @@ import msgspec
 import sqlalchemy as sa
 
 from siklus.errors import AlertError
-from siklus.monitor.evaluate import evaluate, readings
-from siklus.monitor.events import Event, Evidence, Notification
+from siklus.monitor.alerts.evaluate import evaluate, readings
+from siklus.monitor.alerts.events import Event, Evidence, Notification
+from siklus.monitor.alerts.outbox import AUTHOR, Outbox
+from siklus.monitor.alerts.rules import Rule
+from siklus.monitor.alerts.silences import Silences
+from siklus.monitor.alerts.states import Standing
 from siklus.monitor.notify.amounts import amount
-from siklus.monitor.outbox import AUTHOR, Outbox
-from siklus.monitor.rules import Rule
 from siklus.monitor.signals import SIGNALS, Signal
-from siklus.monitor.silences import Silences
-from siklus.monitor.states import Standing
 from siklus.registry.control import METADATA, Control
 from siklus.registry.journal import Entry, Journal, evidence_of, stamp
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from scipy.special import ndtri
 
 from siklus.errors import MonitorError
-from siklus.monitor.drift_report import (
+from siklus.monitor.drift.report import (
     PREDICTION,
     ColumnDrift,
     Direction,
@@ -20,7 +20,7 @@ from siklus.monitor.drift_report import (
     Jump,
     Verdict,
 )
-from siklus.monitor.drift_words import TRAINING, say_column
+from siklus.monitor.drift.words import TRAINING, say_column
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.distance import DISTANCES

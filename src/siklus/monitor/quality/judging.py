@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.monitor.floors import verdict_of
-from siklus.monitor.quality import Labels, QualityFloor, QualityPart
+from siklus.monitor.quality.floors import verdict_of
+from siklus.monitor.quality.report import Labels, QualityFloor, QualityPart
 from siklus.records.joined import JoinedRows, Words
 from siklus.stats.intervals import Estimate, estimate
 from siklus.stats.losses import Floats, Truth

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import expit, logit
 
-from siklus.monitor.quality import Expected
+from siklus.monitor.quality.report import Expected
 from siklus.records.joined import JoinedRows
 from siklus.stats.calibration import Calibration
 from siklus.stats.losses import Floats

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from siklus.ledgers.totals import Totals
-from siklus.monitor.judging import Judged
-from siklus.monitor.label_checks import floods_in
-from siklus.monitor.quality import QualityReport
+from siklus.monitor.quality.judging import Judged
+from siklus.monitor.quality.label_checks import floods_in
+from siklus.monitor.quality.report import QualityReport
 from siklus.records.joined import NEVER, JoinedRows
 from siklus.stats.scores import METRICS, names_of
 

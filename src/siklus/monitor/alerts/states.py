@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from siklus.monitor.rules import Rule
+from siklus.monitor.alerts.rules import Rule
 
 CLOCKS_APART = timedelta(minutes=5)  # that two machines' clocks may differ
 

@@ -12,9 +12,9 @@ import numpy as np
 from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract
 from siklus.errors import MonitorError
-from siklus.monitor.estimate import expected_quality
-from siklus.monitor.floors import floor_of, watched_metric
-from siklus.monitor.judging import (
+from siklus.monitor.quality.estimate import expected_quality
+from siklus.monitor.quality.floors import floor_of, watched_metric
+from siklus.monitor.quality.judging import (
     WHOLE,
     Judged,
     Measure,
@@ -24,11 +24,11 @@ from siklus.monitor.judging import (
     windows,
     with_two_probabilities,
 )
-from siklus.monitor.label_checks import clients_of, label_bias
-from siklus.monitor.quality import QualityFloor, QualityPart, QualityReport
-from siklus.monitor.quality_words import remarks_on
-from siklus.monitor.rescoring import MOST_ROWS, rescore
-from siklus.monitor.standing import quality_alarm
+from siklus.monitor.quality.label_checks import clients_of, label_bias
+from siklus.monitor.quality.report import QualityFloor, QualityPart, QualityReport
+from siklus.monitor.quality.rescoring import MOST_ROWS, rescore
+from siklus.monitor.quality.standing import quality_alarm
+from siklus.monitor.quality.words import remarks_on
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor, Project
 from siklus.records.joined import JoinedRows, Stretch, read_joined

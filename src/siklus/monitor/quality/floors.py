@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from siklus.errors import MonitorError
-from siklus.monitor.quality import FloorSource, QualityFloor, Verdict
+from siklus.monitor.quality.report import FloorSource, QualityFloor, Verdict
 from siklus.project.sections import Project
 from siklus.stats.bounds import Bound, parse_bound
 from siklus.stats.intervals import Estimate

@@ -10,7 +10,7 @@ import numpy as np
 from siklus.contract.columns import Contract, slots_of
 from siklus.contract.decode import Decoded, Rows
 from siklus.errors import RowProblem
-from siklus.monitor.bits import Marks, bits_of
+from siklus.monitor.skew.bits import Marks, bits_of
 from siklus.records.reading import PredictionRecord
 from siklus.stats.agreement import Places
 from siklus.table import Table, is_missing

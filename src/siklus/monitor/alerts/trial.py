@@ -2,8 +2,8 @@
 
 from datetime import datetime, timedelta
 
-from siklus.monitor.events import Event, Notification, Series
-from siklus.monitor.rules import Rule
+from siklus.monitor.alerts.events import Event, Notification, Series
+from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.signals import SIGNALS
 
 POINTS = 12  # of an invented hour

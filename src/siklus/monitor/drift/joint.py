@@ -26,7 +26,7 @@ from siklus.bundle.read import Bundle
 from siklus.data.snapshot import open_snapshot
 from siklus.errors import MonitorError
 from siklus.extras import need
-from siklus.monitor.window_rows import WindowRows, decode_leniently, rows_of_records
+from siklus.monitor.drift.rows import WindowRows, decode_leniently, rows_of_records
 from siklus.project.paths import Paths
 from siklus.project.sections import Monitor
 from siklus.records.layout import Layout

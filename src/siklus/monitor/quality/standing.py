@@ -5,8 +5,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.monitor.judging import SEED, Judged, moment_of
-from siklus.monitor.quality import QualityAlarm, QualityFloor
+from siklus.monitor.quality.judging import SEED, Judged, moment_of
+from siklus.monitor.quality.report import QualityAlarm, QualityFloor
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.anytime import STARTS, FloorEvidence, anytime_estimate, floor_evidence

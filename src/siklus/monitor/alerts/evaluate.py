@@ -12,10 +12,10 @@ from typing import Literal
 
 from msgspec import Struct, structs
 
-from siklus.monitor.events import Event
-from siklus.monitor.rules import Rule
+from siklus.monitor.alerts.events import Event
+from siklus.monitor.alerts.rules import Rule
+from siklus.monitor.alerts.states import AlertState, Reading, Silence, silenced_until
 from siklus.monitor.signals import Signal
-from siklus.monitor.states import AlertState, Reading, Silence, silenced_until
 
 # Nobody knows what was so while nobody looked: of a longer pause between two looks only this much counts
 # towards a rule's time. A clock that leaps ahead is such a pause.

@@ -1,5 +1,6 @@
-"""`python -m siklus.monitor.joint_look --project DIR`: the look at all columns together, which the watch has
-done once a day: it needs scikit-learn and seconds, so it is a process of its own that ends.
+"""`python -m siklus.monitor.drift.joint_look --project DIR`: the look at all columns together.
+
+The watch has it done once a day. It needs scikit-learn and seconds, so it is a process of its own that ends.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from siklus.errors import SiklusError
 from siklus.events import tell
 from siklus.files import write_atomic
-from siklus.monitor.joint import JointDrift, joint_drift_between
+from siklus.monitor.drift.joint import JointDrift, joint_drift_between
 from siklus.monitor.look import MONTH_SECONDS
 from siklus.monitor.subject import Pinned, Subjects
 from siklus.project.durations import NEVER, seconds_of
@@ -51,7 +52,7 @@ class JointErrand:
         if pinned is not None:
             words += ["--bundle", str(pinned.bundle), "--version", pinned.version]
         self._run, self._every = project.paths.run, project.settings.monitor.joint
-        self._command = [sys.executable, "-m", "siklus.monitor.joint_look", *words]
+        self._command = [sys.executable, "-m", "siklus.monitor.drift.joint_look", *words]
         self._process: subprocess.Popen[bytes] | None = None
         self._started = -RETRY_SECONDS
 
@@ -110,7 +111,7 @@ def look_at_all_columns(project: OpenProject, *, pinned: Pinned | None, now: dat
 
 def main(arguments: Sequence[str]) -> int:
     """Look once: 0; 2 on a broken project file."""
-    parser = argparse.ArgumentParser(prog="python -m siklus.monitor.joint_look")
+    parser = argparse.ArgumentParser(prog="python -m siklus.monitor.drift.joint_look")
     add_subject_options(parser)
     given = parser.parse_args(arguments)
     try:

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from siklus.monitor.rules import Comparison
+from siklus.monitor.alerts.rules import Comparison
 from siklus.project.alerts import Severity
 
 

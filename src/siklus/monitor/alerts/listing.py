@@ -6,10 +6,10 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
-from siklus.monitor.alert_store import Alerts
-from siklus.monitor.outbox import Waiting
-from siklus.monitor.rules import Rule
-from siklus.monitor.states import AlertState, Silence, Standing, silenced_until
+from siklus.monitor.alerts.outbox import Waiting
+from siklus.monitor.alerts.rules import Rule
+from siklus.monitor.alerts.states import AlertState, Silence, Standing, silenced_until
+from siklus.monitor.alerts.store import Alerts
 
 State: TypeAlias = Literal["firing", "pending", "ok", "no value", "not looked"]
 

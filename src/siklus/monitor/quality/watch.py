@@ -8,12 +8,19 @@ import numpy as np
 from msgspec import Struct
 
 from siklus.bundle.read import Bundle
-from siklus.monitor.judging import Judged, estimated, labels_of, moment_of, us_of, with_two_probabilities
-from siklus.monitor.quality import QualityAlarm, QualityFloor
-from siklus.monitor.quality_report import QualityQuestion, Yardstick, asks_again, yardstick_of
-from siklus.monitor.rescoring import rescore
+from siklus.monitor.quality.judging import (
+    Judged,
+    estimated,
+    labels_of,
+    moment_of,
+    us_of,
+    with_two_probabilities,
+)
+from siklus.monitor.quality.question import QualityQuestion, Yardstick, asks_again, yardstick_of
+from siklus.monitor.quality.report import QualityAlarm, QualityFloor
+from siklus.monitor.quality.rescoring import rescore
+from siklus.monitor.quality.standing import MOST_ROWS, quality_alarm
 from siklus.monitor.signals import Signal
-from siklus.monitor.standing import MOST_ROWS, quality_alarm
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Project
 from siklus.records.ids import issued_ms

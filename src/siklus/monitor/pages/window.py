@@ -4,9 +4,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from siklus.monitor.drift_report import DriftReport
-from siklus.monitor.quality import QualityReport
-from siklus.monitor.requests import Requests
+from siklus.monitor.drift.report import DriftReport
+from siklus.monitor.pages.requests import Requests
+from siklus.monitor.quality.report import QualityReport
 from siklus.registry.journal import Entry
 from siklus.stats.profile import Profile
 

@@ -1,0 +1,1 @@
+"""Alerts: rules over signals, how they stand, and what somebody must hear."""

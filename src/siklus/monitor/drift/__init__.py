@@ -1,0 +1,1 @@
+"""Drift: a window of traffic against training, as values in and a report out."""

@@ -1,0 +1,1 @@
+"""Quality: answers held against their outcomes, as far as these have come."""
