@@ -37,8 +37,9 @@ from siklus.table import objects
 Row: TypeAlias = tuple[Any, ...]  # the cells in the contract's order
 
 _BEGINNING = re.compile(rb'\s*\{\s*"features"\s*:\s*([\[{])')
-# Up to here every whole number is a float64, so none is rounded before it is looked at.
-_Whole: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
+# 3.0 is 3, as tables with gaps send it. Below 2^53 every whole number is a float64, so none is rounded
+# before it is looked at.
+_Whole: TypeAlias = Annotated[float, msgspec.Meta(gt=-(2**53), lt=2**53, multiple_of=1)]
 _TYPES: Mapping[type, Any] = {Number: float, Integer: _Whole, Boolean: bool, Datetime: str}
 
 
@@ -156,7 +157,10 @@ def _range_of(column: Column) -> tuple[float | None, float | None]:
 
 
 def _type_of(column: Column) -> Any:
-    kind = type(column.vocabulary[0]) if isinstance(column, Category) else _TYPES[type(column)]
+    if isinstance(column, Category):
+        kind = str if isinstance(column.vocabulary[0], str) else _Whole
+    else:
+        kind = _TYPES[type(column)]
     return kind | None if column.nullable else kind
 
 
