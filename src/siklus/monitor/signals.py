@@ -74,7 +74,7 @@ SIGNALS: Mapping[str, SignalKind] = {
         by="feature",
     ),
     "quality": SignalKind(
-        meaning="the watched metric on the labelled predictions of [monitor] window, in its own unit",
+        meaning="the watched metric on the outcomes of the last [monitor] window, or the newest [monitor] min_rows",
         unit="",
     ),
     "quality_alarm": SignalKind(
