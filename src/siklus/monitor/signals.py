@@ -74,7 +74,7 @@ SIGNALS: Mapping[str, SignalKind] = {
         by="feature",
     ),
     "quality": SignalKind(
-        meaning="the watched metric on the outcomes of the last [monitor] window, or the newest [monitor] min_rows",
+        meaning="the watched metric on outcomes of the last [monitor] window, or else the newest min_rows",
         unit="",
     ),
     "quality_alarm": SignalKind(
