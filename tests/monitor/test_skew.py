@@ -30,8 +30,8 @@ def bundle(tmp_path: Path) -> Bundle:
 
 def test_the_quick_way_is_held_against_the_other(bundle: Bundle) -> None:
     assert skew_of(bundle, answered_by(bundle, INSTANCES)).quick == len(INSTANCES)
-    # A whole number written as 3.0 is none of the plain rows that it takes.
-    assert skew_of(bundle, answered_by(bundle, [flight(seats=3.0), flight()])).quick == 1
+    # As floats too, as tables with gaps send them; what float64 may have rounded is none of its plain rows.
+    assert skew_of(bundle, answered_by(bundle, [flight(seats=3.0), flight(seats=2**53)])).quick == 1
 
 
 def test_many_rows_are_compared_a_part_at_a_time(bundle: Bundle, figure: Figure) -> None:
