@@ -5,6 +5,7 @@ import os
 import select
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -217,3 +218,26 @@ def test_the_command_follows(project: Path) -> None:
     finally:
         running.kill()
         running.communicate()
+
+
+def test_columns_of_the_same_name_are_told_apart(project: Path) -> None:
+    layout = Layout(project / ".siklus" / "records")
+    answer = query(
+        layout,
+        "SELECT p.prediction_id, o.prediction_id, 1 AS x, 2 AS x, 3 AS x "
+        "FROM predictions p JOIN outcomes o USING (prediction_id) LIMIT 1",
+    )
+    assert answer.columns == ("prediction_id", "prediction_id_2", "x", "x_2", "x_3")
+
+
+def test_a_moment_with_a_time_zone_comes_in_utc(project: Path) -> None:
+    layout = Layout(project / ".siklus" / "records")
+    sql = "SELECT TIMESTAMPTZ '2026-01-31 12:00:00+02' AS t, 7 AS t ORDER BY 2 -- a comment\n;"
+    answer = query(layout, sql)
+    assert answer.rows == [(datetime(2026, 1, 31, 10), 7)]
+
+
+def test_to_look_makes_no_directory(tmp_path: Path) -> None:
+    layout = Layout(tmp_path / "records")
+    assert query(layout, "SELECT count(*) FROM predictions").rows == [(0,)]
+    assert not layout.root.exists()

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from siklus.files import disk_errors
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -47,7 +49,10 @@ class Layout:
 
 @contextmanager
 def steady(layout: Layout) -> Iterator[None]:
-    """No segment and no Parquet file is replaced meanwhile."""
+    """No segment and no Parquet file is replaced meanwhile. FileError FS001 as for any file."""
+    if not layout.root.is_dir():  # there is nothing to read, and to look is no reason to make it
+        yield
+        return
     with _locked(layout.exchange, fcntl.LOCK_SH):
         yield
 
@@ -66,10 +71,19 @@ def day_of(seconds: float) -> str:
 
 @contextmanager
 def _locked(path: Path, how: int) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    file = _opened(path)
     try:
         fcntl.flock(file, how)
         yield
     finally:
         os.close(file)
+
+
+def _opened(path: Path) -> int:
+    """For a lock it is enough to read the file, which is all that another user than the server's may."""
+    with disk_errors(path):
+        try:
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)

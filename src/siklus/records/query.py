@@ -10,7 +10,7 @@ joined        predictions with outcome, outcome_number, observed, received, clie
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,6 +52,7 @@ _READING_FUNCTIONS = {
     "range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree",
     "read_parquet", "parquet_scan", "duckdb_columns", "duckdb_functions", "duckdb_tables", "duckdb_views",
 }  # fmt: skip
+ZONED = "TIMESTAMP WITH TIME ZONE"
 _ASKS_FOR_OUTCOMES = re.compile(r"\b(outcomes|joined)\b", re.IGNORECASE)
 
 
@@ -71,11 +72,36 @@ def query(layout: Layout, sql: str) -> Answer:
             if [statement.type for statement in statements] != [StatementType.SELECT]:
                 raise _refused("it is not one SELECT")
             _only_reads(connection, sql)
-            found = connection.execute(statements[0])
-            columns = tuple(column[0] for column in found.description or ())
-            return Answer(columns, found.fetchall())
+            names, kinds = zip(
+                *((name, kind) for name, kind, *_ in connection.execute(f"DESCRIBE {sql}").fetchall()),
+                strict=True,
+            )
+            found = connection.execute(_without_zones(statements[0].query, kinds))
+            return Answer(tuple(_unlike(names)), found.fetchall())
         except duckdb.Error as exc:
             raise _refused(str(exc)) from exc
+
+
+def _without_zones(sql: str, kinds: Sequence[str]) -> str:
+    """The same with moments in UTC: what has a time zone comes to Python only with another package."""
+    if ZONED not in kinds:
+        return sql
+    names = [f"c{place}" for place in range(len(kinds))]
+    columns = [
+        f"timezone('UTC', {name})" if kind == ZONED else name for name, kind in zip(names, kinds, strict=True)
+    ]
+    return f"SELECT {', '.join(columns)} FROM ({sql.rstrip().rstrip(';')}\n) AS t({', '.join(names)})"
+
+
+def _unlike(names: Sequence[str]) -> Iterator[str]:
+    """Each with a number where one before has the same: `id`, `id_2`."""
+    seen: set[str] = set()
+    for name in names:
+        unlike, number = name, 2
+        while unlike in seen:
+            unlike, number = f"{name}_{number}", number + 1
+        seen.add(unlike)
+        yield unlike
 
 
 def _only_reads(connection: DuckDBPyConnection, sql: str) -> None:
