@@ -9,10 +9,12 @@ from siklus.bundle.read import cached
 from siklus.cli.control import has_control
 from siklus.cli.policies import arm_of, current_policy, decide, published_policy
 from siklus.cli.registered import SERVED, fetched, registry_of, resolved
-from siklus.errors import SiklusError
+from siklus.errors import RegistryError, SiklusError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import everything_to
 from siklus.registry.publish import publish
+
+OVERTAKEN = "RG014"
 
 
 def watched(project: OpenProject, answering: Sequence[str]) -> list[str]:
@@ -57,6 +59,16 @@ def following(project: OpenProject) -> list[str]:
 
 
 def _publish(project: OpenProject) -> None:
+    try:
+        _decide_and_publish(project)
+    except RegistryError as error:
+        if error.code != OVERTAKEN:
+            raise
+        # Another server that starts at this moment was quicker, and what it has decided stands.
+        _decide_and_publish(project)
+
+
+def _decide_and_publish(project: OpenProject) -> None:
     seen, published = current_policy(project), published_policy(project)
     if seen is not None:
         publish(seen, project.paths, registry=lambda: registry_of(project))

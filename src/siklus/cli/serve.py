@@ -55,6 +55,7 @@ def serve(
     settings = Serve()
     if bundle is not None:
         words += ["--bundle", str(bundle.absolute())]
+        words += [] if which is None else ["--version", which]
     else:
         project_file = opened(project)
         words += following(project_file) if which is None else pinned(project_file, which)
