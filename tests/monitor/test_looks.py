@@ -71,6 +71,25 @@ def test_a_server_that_begins_at_0_again_loses_nothing(looks: Looks) -> None:
     assert answered(looks.between(at(1), at(2))) == 3
 
 
+def test_servers_that_another_source_tells_of_are_not_counted_twice(
+    control_url: str | None, tmp_path: Path
+) -> None:
+    host = "flights-7c9f8d6b5-abcde.flights.production.svc.cluster.local:8000"
+    with open_control(control_url, file=tmp_path / "control.db") as control:
+        model = next(MODELS)
+        own = Looks(control, model)
+        scraped = Looks(control, model, source="prometheus")
+        for minute, count in [(0, 100), (1, 110)]:
+            own.add(totals(of_version("1", success=count)), replica="a", now=at(minute))
+        for minute, count in [(2, 110), (3, 115)]:
+            scraped.add(totals(of_version("1", success=count)), replica=host, now=at(minute))
+
+        assert answered(own.between(None, at(3))) == 110
+        assert answered(scraped.between(None, at(3), replica=host)) == 115
+        assert answered(scraped.between(at(0), at(3))) == 5
+        assert (scraped.first_look(), own.last_look()) == (at(2), at(1))
+
+
 def test_a_clock_that_jumps_loses_nothing(looks: Looks) -> None:
     for minute, count in [(0, 0), (1, 10), (60 * 24, 20), (2, 30), (3, 40)]:
         looks.add(totals(of_version("1", success=count)), replica="a", now=at(minute))

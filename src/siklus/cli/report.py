@@ -19,7 +19,7 @@ from siklus.files import write_atomic
 from siklus.monitor.alerts.store import KIND, Alerts
 from siklus.monitor.drift.judge import drift
 from siklus.monitor.drift.words import say_report
-from siklus.monitor.looks import Looks
+from siklus.monitor.looks import project_looks
 from siklus.monitor.pages.evidently import evidently_report
 from siklus.monitor.pages.report_page import report_page
 from siklus.monitor.pages.requests import Requests, counted_requests, logged_requests
@@ -136,7 +136,7 @@ def _requests(
 ) -> Requests:
     if seen.source == "counters":
         with project_control(project) as control:
-            looks = Looks(control, project.settings.project.name)
+            looks = project_looks(control, project.settings)
             return counted_requests(looks, since=since, until=until)
     records = records_between(Layout(project.paths.records), since, until)
     return logged_requests(records, since=since, until=until, version=bundle.version)

@@ -27,7 +27,7 @@ from siklus.monitor.drift.rows import (
     rows_of_records,
     rows_of_table,
 )
-from siklus.monitor.looks import Looks
+from siklus.monitor.looks import project_looks
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
@@ -126,7 +126,7 @@ def counted_window(
     since = now - timedelta(seconds=seconds_of(window))
     late = timedelta(seconds=OVERDUE_LOOKS * seconds_of(settings.monitor.look))
     with project_control(project) as control:
-        looks = Looks(control, settings.project.name)
+        looks = project_looks(control, settings)
         last = looks.last_look()
         first = looks.first_look()
         if first is None or last is None or last < now - late:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import sqlalchemy as sa
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from siklus.ledgers.layouts import Layout, ServerLayout, read_layout
 from siklus.ledgers.totals import ServerTotals, Totals, VersionTotals
+from siklus.project.sections import Project
 from siklus.registry.control import METADATA, Control
 
 LOOKS = sa.Table(
@@ -42,7 +43,9 @@ EVERY_LOOK = timedelta(days=2)  # after which one look an hour is enough
 EVERY_HOUR = timedelta(days=400)  # after which none is
 REMEMBERED = 256  # moments of the past, which never change: a step's end is asked for sixty times
 HOUR_US = 3_600_000_000
+SCRAPED = "prometheus:"  # what the names of replicas begin with of which a Prometheus told
 
+Source: TypeAlias = Literal["servers", "prometheus"]
 Place: TypeAlias = tuple[str, str]  # replica, layout
 Numbers: TypeAlias = NDArray[np.float64]  # counts, then sums; exact, since no server counts to 2**53
 
@@ -55,10 +58,17 @@ class Moment:
 
 
 class Looks:
-    """The looks at one model's servers. Errors are those of `Control.transaction`."""
+    """The looks at one model's servers. Errors are those of `Control.transaction`.
 
-    def __init__(self, control: Control, model: str) -> None:
-        self._control, self._model = control, model
+    ``source``: who tells what was counted. The same servers have other names by the other one, so its looks
+    are left alone: with them everything would be counted twice.
+    """
+
+    def __init__(self, control: Control, model: str, *, source: Source = "servers") -> None:
+        self._control, self._model, self._source = control, model, source
+        scraped = LOOKS.c.replica.startswith(SCRAPED)
+        told = scraped if source == "prometheus" else sa.not_(scraped)
+        self._own = (LOOKS.c.model == model) & told
         self._layouts: dict[str, Layout] = {}
         self._moments: dict[int, Moment] = {}
         control.ensure(LOOKS, LAYOUTS)
@@ -69,6 +79,7 @@ class Looks:
         Looks at it that lie after ``now`` were taken by a clock that was wrong, and go: counts add up, so
         that nothing is lost with them.
         """
+        replica = self._named(replica)
         taken, of_replica = _us(now), (LOOKS.c.model == self._model) & (LOOKS.c.replica == replica)
         with self._control.transaction() as connection:
             last = {row.layout: row for row in self._newest(connection, LOOKS.c.replica == replica)}
@@ -105,7 +116,7 @@ class Looks:
         sums: dict[str, Numbers] = {}
         for place, numbers in end.numbers.items():
             server, digest = place
-            if replica not in (None, server):
+            if replica is not None and server != self._named(replica):
                 continue
             grown = numbers - begin.numbers.get(place, np.zeros(len(numbers)))
             sums[digest] = sums[digest] + grown if digest in sums else grown
@@ -131,9 +142,15 @@ class Looks:
             last = newest.group_by(*place)
             connection.execute(LOOKS.delete().where(of_model, oldest, LOOKS.c.taken_us.not_in(last)))
 
+    def _named(self, replica: str) -> str:
+        """As the database has it, in which a host's whole name and its port may have no room."""
+        if self._source == "servers":
+            return replica
+        return f"{SCRAPED}{sha256(replica.encode()).hexdigest()[:40]}"
+
     def _look(self, which: sa.ColumnElement[int]) -> datetime | None:
         with self._control.transaction() as connection:
-            found = connection.execute(sa.select(which).where(LOOKS.c.model == self._model)).scalar()
+            found = connection.execute(sa.select(which).where(self._own)).scalar()
         return None if found is None else datetime.fromtimestamp(found / 1e6, UTC)
 
     def _at(self, moment: datetime) -> Moment:
@@ -166,13 +183,12 @@ class Looks:
         """Of each server and layout the newest look among these."""
         newest = (
             sa.select(LOOKS.c.replica, LOOKS.c.layout, sa.func.max(LOOKS.c.taken_us).label("taken_us"))
-            .where(LOOKS.c.model == self._model, which)
+            .where(self._own, which)
             .group_by(LOOKS.c.replica, LOOKS.c.layout)
             .subquery()
         )
         same = [LOOKS.c[name] == newest.c[name] for name in ("replica", "layout", "taken_us")]
-        of_model = LOOKS.c.model == self._model
-        return connection.execute(sa.select(LOOKS).join(newest, sa.and_(*same)).where(of_model)).all()
+        return connection.execute(sa.select(LOOKS).join(newest, sa.and_(*same)).where(self._own)).all()
 
     def _keep_layout(self, connection: sa.Connection, layout: Layout) -> str:
         """The name under which it is known."""
@@ -197,6 +213,12 @@ class Looks:
                 return None
             self._layouts[digest] = layout
         return self._layouts[digest]
+
+
+def project_looks(control: Control, project: Project) -> Looks:
+    """Of whom the project's watch has the counts."""
+    source: Source = "servers" if project.monitor.prometheus is None else "prometheus"
+    return Looks(control, project.project.name, source=source)
 
 
 def _told(totals: Totals) -> Iterator[tuple[Layout, Numbers]]:

@@ -38,7 +38,7 @@ from siklus.monitor.look import (
     unseen_signals,
     window_seen,
 )
-from siklus.monitor.looks import Looks
+from siklus.monitor.looks import project_looks
 from siklus.monitor.notify.courier import Courier, Delivery
 from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
@@ -74,7 +74,7 @@ class Watch:
         """AlertError for rules that cannot be; ``environment`` may hold the receivers' secrets."""
         self._joint = joint
         self._project, self._settings = project, project.settings.monitor
-        self._looks = Looks(control, project.settings.project.name)
+        self._looks = project_looks(control, project.settings)
         self._subjects = Subjects(project.paths, pinned=pinned)
         self._replica = replica_of(project.paths.run)
         self._meter, self._history = UsageMeter(), History()
