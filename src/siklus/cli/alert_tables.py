@@ -8,7 +8,7 @@ from siklus.monitor.alerts.listing import Listed, Listing
 from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.notify.amounts import amount
 from siklus.monitor.signals import SIGNALS
-from siklus.project.durations import UNITS, seconds_of
+from siklus.project.durations import duration_of, seconds_of
 from siklus.project.sections import Monitor
 from siklus.registry.journal import Entry
 
@@ -55,12 +55,7 @@ def _condition(rule: Rule) -> str:
         bound = "yes" if rule.comparison == ">" else "no"
     else:
         bound = f"{side} {amount(rule.threshold, unit)}"
-    return f"{bound} for {_duration(rule.held)}" if rule.held else bound
-
-
-def _duration(seconds: int) -> str:
-    unit = max((unit for unit, size in UNITS.items() if seconds % size == 0), key=lambda unit: UNITS[unit])
-    return f"{seconds // UNITS[unit]}{unit}"
+    return f"{bound} for {duration_of(rule.held)}" if rule.held else bound
 
 
 def _remarks(shown: Listing, settings: Monitor, *, now: datetime) -> list[str]:

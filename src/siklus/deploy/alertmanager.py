@@ -6,9 +6,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from siklus.deploy.drafts import Draft
-from siklus.deploy.quoting import checked_duration, duration, one_line
+from siklus.deploy.quoting import checked_duration, one_line
 from siklus.deploy.rendering import packaged, render
 from siklus.monitor.alerts.rules import Rule
+from siklus.project.durations import duration_of
 from siklus.project.notify import GitHub, Log, Mail, Webhook
 from siklus.project.sections import Project
 
@@ -118,7 +119,7 @@ def _repeats(rules: Sequence[Rule], receiver: str) -> Iterator[_Repeat]:
         if receiver in rule.receivers and seconds != REPEAT:
             found.setdefault(seconds, []).append(rule.name)
     for seconds, alerts in sorted(found.items()):
-        yield _Repeat(every=duration(seconds), alerts=tuple(alerts))
+        yield _Repeat(every=duration_of(seconds), alerts=tuple(alerts))
 
 
 def _mail(title: str, name: str, mail: Mail, sending: Sending) -> _MailTo:

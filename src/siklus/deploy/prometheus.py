@@ -8,13 +8,15 @@ from msgspec import Struct
 from siklus.deploy.distances import drift_recordings
 from siklus.deploy.drafts import Draft
 from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
-from siklus.deploy.quoting import checked_duration, duration, label_value, one_line, plain_in_template, target
+from siklus.deploy.quoting import checked_duration, label_value, one_line, plain_in_template, target
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
 from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.gauges import LAST_LOOK
+from siklus.monitor.notify.amounts import amount
+from siklus.monitor.notify.phrases import PHRASES
 from siklus.monitor.signals import SIGNALS
-from siklus.project.durations import seconds_of
+from siklus.project.durations import duration_of, seconds_of
 from siklus.project.sections import Project, Serve
 
 SCRAPE = "15s"
@@ -25,7 +27,7 @@ LONGEST_INTERVAL = 60  # seconds; what is recorded less often than every 5 minut
 _SHOWN = {
     "share": ("humanizePercentage", ""),
     "seconds": ("humanizeDuration", ""),
-    "bytes": ("humanize1024", "B"),
+    "bytes": ("humanize", "B"),
     "rows": ('printf "%.0f"', " rows"),
 }
 
@@ -121,7 +123,7 @@ def _alert(rule: Rule, job: str) -> _Alert:
     return _Alert(
         name=rule.name,
         expression=f"{SIGNAL}{{{labels}}} {rule.comparison} {_number(rule.threshold)}",
-        held=duration(rule.held) if rule.held else "",
+        held=duration_of(rule.held) if rule.held else "",
         severity=rule.severity,
         notify=notify_label(rule.receivers),
         summary=_summary(rule),
@@ -145,7 +147,7 @@ def _silence_rules(project: Project) -> Iterator[_Alert]:
         yield _Alert(
             name=WATCH_SILENT,
             expression=f'absent({LAST_LOOK}{{job="{job}"}}) and on (job) up{{job="{job}"}} == 1',
-            held="15m",
+            held="5m",  # after the ten minutes, or three looks, for which a page shows the last one
             severity="warning",
             notify=everybody,
             summary="nobody watches {{ $labels.job }}: drift and quality are not known",
@@ -159,10 +161,11 @@ def _summary(rule: Rule) -> str:
     kind = SIGNALS[rule.signal]
     which = f"{rule.signal} of {{{{ $labels.feature }}}}" if kind.by == "feature" else rule.signal
     if kind.unit == "yes/no":
-        return f"{which}: {'yes' if rule.comparison == '>' else 'no'}"
+        said = PHRASES[rule.signal].headline.format(label="{{ $labels.feature }}", value="yes")
+        return f"{rule.signal}: {said}" if rule.comparison == ">" else f"{which}: no"
     shown, unit = _SHOWN.get(kind.unit, ('printf "%.3g"', f" {kind.unit}".rstrip()))
     beyond = "above" if rule.comparison == ">" else "below"
-    return f"{which} is {{{{ $value | {shown} }}}}{unit}, {beyond} {_number(rule.threshold)}"
+    return f"{which} is {{{{ $value | {shown} }}}}{unit}, {beyond} {amount(rule.threshold, kind.unit)}"
 
 
 def _number(value: float) -> str:

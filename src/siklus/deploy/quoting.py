@@ -5,7 +5,7 @@ import re
 import yaml
 
 from siklus.errors import DeployError
-from siklus.project.durations import UNITS, seconds_of
+from siklus.project.durations import seconds_of
 
 TARGET = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
@@ -54,16 +54,6 @@ def one_line(text: str, *, what: str) -> str:
     if not text or UNPRINTABLE.search(text):
         raise DeployError("DP002", f"{what} {text!r}", expected="one line of printable characters")
     return text
-
-
-def duration(seconds: int) -> str:
-    """As a person writes it, in the largest unit that gives a whole number.
-
-    >>> duration(5400)
-    '90m'
-    """
-    unit = next(unit for unit in ("w", "d", "h", "m", "s") if not seconds % UNITS[unit])
-    return f"{seconds // UNITS[unit]}{unit}"
 
 
 def checked_duration(text: str, *, what: str) -> str:

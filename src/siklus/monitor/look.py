@@ -14,13 +14,12 @@ from siklus.monitor.quality.watch import QualitySeen
 from siklus.monitor.readings import asked, traffic_signals, unseen_shares
 from siklus.monitor.signals import RATE_WINDOW, Signal
 from siklus.monitor.subject import Subject
-from siklus.project.durations import seconds_of
+from siklus.project.durations import MONTH_SECONDS, seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.profile import Profile
 from siklus.stats.sequential import DriftEvidence
 
 MOST_STEPS = 60  # over which the evidence of drift is gathered
-MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds
 
 
 class Seen(Struct, frozen=True, kw_only=True):

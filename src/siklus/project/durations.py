@@ -6,6 +6,7 @@ from typing import Annotated, TypeAlias
 from msgspec import Meta
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+MONTH_SECONDS = 30 * UNITS["d"]  # in which the stated rate of false alarms holds
 PATTERN = r"^[1-9][0-9]{0,5}[smhdw]$"
 
 Duration: TypeAlias = Annotated[
@@ -31,3 +32,13 @@ def seconds_of(duration: str) -> int:
     if not re.fullmatch(PATTERN, duration):
         raise ValueError(f"{duration!r} is no duration such as 90s, 10m, 1h or 30d")
     return int(duration[:-1]) * UNITS[duration[-1]]
+
+
+def duration_of(seconds: int) -> str:
+    """In the largest unit that gives a whole number.
+
+    >>> duration_of(5400)
+    '90m'
+    """
+    unit = max((unit for unit, size in UNITS.items() if seconds % size == 0), key=lambda unit: UNITS[unit])
+    return f"{seconds // UNITS[unit]}{unit}"

@@ -20,9 +20,8 @@ from siklus.errors import SiklusError
 from siklus.events import tell
 from siklus.files import write_atomic
 from siklus.monitor.drift.joint import JointDrift, joint_drift_between
-from siklus.monitor.look import MONTH_SECONDS
 from siklus.monitor.subject import Pinned, Subjects
-from siklus.project.durations import NEVER, seconds_of
+from siklus.project.durations import MONTH_SECONDS, NEVER, seconds_of
 from siklus.project.file import OpenProject, open_project
 
 NAME = "joint.json"  # in the run directory

@@ -21,7 +21,7 @@ from siklus.monitor.drift.report import (
     Verdict,
 )
 from siklus.monitor.drift.words import TRAINING, say_column
-from siklus.project.durations import seconds_of
+from siklus.project.durations import MONTH_SECONDS, seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.distance import DISTANCES
 from siklus.stats.families import Floats, benjamini_hochberg, holm
@@ -41,7 +41,6 @@ __all__ = [
     "drift_watch",
 ]
 
-MONTH_SECONDS = 30 * 86_400
 SMALL_REFERENCE = 1_000  # rows, below which the reference's own chance hides what is smaller than 0.2 σ
 # The part of a distance that a move up or down has to explain for the whole to be called so.
 MOSTLY = 0.5

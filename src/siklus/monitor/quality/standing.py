@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 
 from siklus.monitor.quality.judging import SEED, Judged, moment_of
 from siklus.monitor.quality.report import QualityAlarm, QualityFloor
-from siklus.project.durations import seconds_of
+from siklus.project.durations import MONTH_SECONDS, seconds_of
 from siklus.project.sections import Monitor
 from siklus.stats.anytime import STARTS, FloorEvidence, anytime_estimate, floor_evidence
 
-MONTH_SECONDS = 30 * 86_400  # in which the stated rate of false alarms holds
 MOST_TOLD = 50.0  # of the evidence's logarithm, so that its number can be written
 MOST_ROWS = 300_000  # the newest outcomes; more say nothing that these do not
 
