@@ -67,7 +67,7 @@ def test_every_rule_fires_and_resolves(files: Path, tmp_path: Path) -> None:
         {"series": 'up{job="flights",instance="a:1"}', "values": "1x29"},
         {"series": 'ml_watch_last_look_timestamp_seconds{job="flights"}', "values": "1x4 stale _x19 1x4"},
     ]
-    tests.append(_expecting("watch_silent", looks, [(19 * MINUTE, 0), (20 * MINUTE, 1), (26 * MINUTE, 0)]))
+    tests.append(_expecting("watch_silent", looks, [(9 * MINUTE, 0), (10 * MINUTE, 1), (26 * MINUTE, 0)]))
     suite = {"rule_files": ["rules/flights-alerts.yml"], "evaluation_interval": "1m", "tests": tests}
     (files / "tests.yml").write_text(yaml.safe_dump(suite))
     check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
@@ -122,6 +122,33 @@ def test_what_a_project_writes_stays_text(files: Path) -> None:
         "alert_rule_test": [{"eval_time": "5m", "alertname": "odd-column", "exp_alerts": [told]}],
     }
     suite = {"rule_files": ["rules/flights-alerts.yml"], "evaluation_interval": "1m", "tests": [test]}
+    (files / "tests.yml").write_text(yaml.safe_dump(suite))
+    check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
+
+
+@pytest.mark.parametrize(("rows", "told"), [(199, []), (201, [0.5])])
+def test_one_new_word_in_a_few_cells_is_no_share(rows: int, told: list[float], files: Path) -> None:
+    """Below [monitor] min_rows neither Prometheus nor the watch says what share of words is new."""
+    where = 'job="flights",version="7"'
+    column = f'{where},feature="origin"'
+    series = [
+        {"series": f'ml_feature_bin_total{{{column},bin="{name}"}}', "values": f"0+{rows / 120}x60"}
+        for name in ("JFK", "<unseen>")
+    ]
+    series += [
+        {"series": f'ml_feature_reference_ratio{{{column},bin="JFK"}}', "values": "1x60"},
+        {"series": f"ml_feature_reference_rows{{{column}}}", "values": "500x60"},
+        {"series": f'ml_traffic_share{{{where},arm="champion"}}', "values": "1x60"},
+    ]
+    labels = '{job="flights",signal="unseen_share",feature="origin"}'
+    asked = {
+        "expr": f"round(siklus:signal{labels}, 0.001)",
+        "eval_time": "1m",
+        "exp_samples": [{"labels": labels, "value": value} for value in told],
+    }
+    test = {"interval": "1s", "input_series": series, "promql_expr_test": [asked]}
+    rules = [f"rules/flights-{name}.yml" for name in ("drift", "signals")]
+    suite = {"rule_files": rules, "evaluation_interval": "1s", "tests": [test]}
     (files / "tests.yml").write_text(yaml.safe_dump(suite))
     check(program("promtool"), "test", "rules", "tests.yml", cwd=files)
 

@@ -131,8 +131,8 @@ _RECORDINGS: Mapping[str, tuple[str, str]] = {
     X2: (
         "X²: without drift it is about as large as its degrees of freedom.",
         _sum(
-            f"\n  (\n    {_of_column(_POOLED_N, _sum(_POOLED_N))}\n"
-            f"    - {_of_column(_POOLED_M, _sum(_POOLED_M))}\n  ) ^ 2\n"
+            f"\n  (\n    {_of_column(_POOLED_N, _sum(_POOLED_N), by='    /')}\n"
+            f"    - {_of_column(_POOLED_M, _sum(_POOLED_M), by='    /')}\n  ) ^ 2\n"
             f"  / ({_POOLED_N} + {_POOLED_M})\n"
         )
         + f"\n  * {_sum(_POOLED_N)} * {_sum(_POOLED_M)}\n  and {FREEDOM}{{{_JOB}}}{_ENOUGH}",

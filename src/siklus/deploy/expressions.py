@@ -1,7 +1,8 @@
 """Every signal as PromQL, over all replicas of a server. `$job` stands for the job that scrapes them.
 
 What a server counts suffices for most; the rest is on the gauges that the watch publishes. Each replica shows
-those, and each speaks of all replicas, so the largest is taken and none added up.
+what its own watch has found, so the largest is taken and none added up. Processors and memory are those of
+the server that takes most: that is the one which runs out of them.
 """
 
 from collections.abc import Mapping
@@ -57,11 +58,13 @@ _COUNTED: Mapping[str, str] = {
     "unseen_share": (
         f'max by (feature) ({BIN_ROWS}{{job="$job",bin="{UNSEEN}"}}\n'
         f'  / on (job, version, feature) ({ROWS}{{job="$job"}} > 0)\n'
+        # There is a distance only of rows enough: one new word in three cells is no share.
+        f'  and on (job, version, feature) {PSI}{{job="$job"}}\n'
         f"  and on (job, version) {_CHAMPION})"
     ),
     "log_dropped": f'sum(increase(ml_log_dropped_total{{job="$job"}}[{RATE_WINDOW}]))',
-    "cpu": f'sum(rate(process_cpu_seconds_total{{job="$job"}}[{RATE_WINDOW}]))',
-    "memory": 'sum(process_resident_memory_bytes{job="$job"})',
+    "cpu": f'max(sum by (instance) (rate(process_cpu_seconds_total{{job="$job"}}[{RATE_WINDOW}])))',
+    "memory": 'max(sum by (instance) (process_resident_memory_bytes{job="$job"}))',
 }
 
 EXPRESSIONS: Mapping[str, str] = {
@@ -73,6 +76,6 @@ def expression(signal: str, *, job: str) -> str:
     """A signal of one job; ``job`` is a project's name, which needs no quoting. KeyError for no signal.
 
     >>> expression("memory", job="flights")
-    'sum(process_resident_memory_bytes{job="flights"})'
+    'max(sum by (instance) (process_resident_memory_bytes{job="flights"}))'
     """
     return Template(EXPRESSIONS[signal]).substitute(job=job)

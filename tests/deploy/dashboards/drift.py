@@ -14,6 +14,7 @@ from tests.deploy.dashboards.panels import (
     lines,
     number,
     some_of,
+    yes_or_no,
 )
 from tests.deploy.dashboards.service import JOB
 
@@ -42,12 +43,13 @@ def drift() -> Dashboard:
 def _now() -> list[object]:
     alarm = 'siklus:signal{job="$job",signal="drift_alarm"}'
     return [
-        number(
+        yes_or_no(
             "Drift alarm",
             Ask(alarm, "alarm"),
-            about="1: traffic has left training, at the stated false-alarm rate however often one looks.",
+            about="Whether traffic has left training, at the stated rate of false alarms however often one "
+            "looks.",
             width=THIRD,
-        ).thresholds(limits((None, "green"), (0.5, "red"))),
+        ),
         number(
             "Rows in the window",
             Ask(f"max(siklus:feature:rows{{{OF}}})", "rows"),
@@ -66,7 +68,12 @@ def _now() -> list[object]:
 def _distances() -> list[object]:
     psi = f"max by (feature) (siklus:drift_psi{{{COLUMNS}}})"
     return [
-        heat("Columns over time: PSI", Ask(psi, LEGEND), about="The darker, the farther from training."),
+        heat(
+            "Columns over time: PSI",
+            Ask(psi, LEGEND),
+            about="The darker, the farther from training; no darker from 0.5 on.",
+            darkest=0.5,
+        ),
         bars(
             "PSI now", Ask(f"sort_desc({psi})", LEGEND), about="By custom 0.1 is some and 0.2 is much."
         ).thresholds(CUSTOMARY),

@@ -11,19 +11,25 @@ from grafana_foundation_sdk.models.common import (
     BarGaugeDisplayMode,
     LegendDisplayMode,
     LegendPlacement,
+    SortOrder,
     StackingMode,
+    TooltipDisplayMode,
     VizOrientation,
 )
 from grafana_foundation_sdk.models.dashboard import (
     Dashboard,
     DashboardCursorSync,
     DataSourceRef,
+    DataTransformerConfig,
     Threshold,
     ThresholdsMode,
+    ValueMap,
+    ValueMappingResult,
     VariableOption,
     VariableRefresh,
     VariableSort,
 )
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -44,44 +50,63 @@ class Ask:
 def lines(title: str, *asks: Ask, about: str, unit: str = "short", width: int = HALF) -> Panel:
     """Series over time."""
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
+    under_the_mouse = common.VizTooltipOptions().mode(TooltipDisplayMode.MULTI).sort(SortOrder.DESCENDING)
     panel = _asking(timeseries.Panel(), title, asks, about).legend(legend.show_legend(True))
-    return panel.unit(unit).span(width).height(TALL).fill_opacity(8)
+    return panel.tooltip(under_the_mouse).unit(unit).span(width).height(TALL).fill_opacity(8)
 
 
 def shares(title: str, *asks: Ask, about: str, width: int = HALF) -> Panel:
-    """Series over time that make up a whole."""
+    """Series over time that make up a whole: the axis has their shares, the tooltip their own values."""
     stacking = common.StackingConfig().mode(StackingMode.PERCENT)
-    return (
-        lines(title, *asks, about=about, unit="percentunit", width=width).stacking(stacking).fill_opacity(40)
-    )
+    return lines(title, *asks, about=about, unit="reqps", width=width).stacking(stacking).fill_opacity(40)
 
 
 def number(title: str, ask: Ask, *, about: str, unit: str = "short", width: int = QUARTER) -> Panel:
     """One number, now."""
     last = common.ReduceDataOptions().calcs(["lastNotNull"])
     panel = _asking(stat.Panel(), title, [ask], about, instant=True).reduce_options(last)
-    return panel.unit(unit).span(width).height(LOW)
+    return panel.unit(unit).span(width).height(LOW).thresholds(PLAIN)
+
+
+def yes_or_no(title: str, ask: Ask, *, about: str, width: int = QUARTER) -> Panel:
+    """Whether it is so, now: red where it is."""
+    words = {"0": ValueMappingResult(text="no"), "1": ValueMappingResult(text="yes")}
+    panel = number(title, ask, about=about, width=width).mappings([ValueMap(options=words)])
+    return panel.thresholds(limits((None, "green"), (0.5, "red")))
 
 
 def bars(title: str, ask: Ask, *, about: str, unit: str = "short", width: int = HALF) -> Panel:
     """One bar a series, now."""
     panel = _asking(bargauge.Panel(), title, [ask], about, instant=True)
     panel = panel.orientation(VizOrientation.HORIZONTAL).display_mode(BarGaugeDisplayMode.BASIC)
-    return panel.unit(unit).min(0).span(width).height(TALL)
+    return panel.unit(unit).min(0).span(width).height(TALL).thresholds(PLAIN)
 
 
 def listing(title: str, ask: Ask, *, about: str, width: int = HALF) -> Panel:
     """A row for each series, now: its labels and its value."""
     panel = _asking(table.Panel(), title, [ask], about, instant=True, form=PromQueryFormat.TABLE)
-    return panel.show_header(True).span(width).height(TALL + LOW)
+    nameless = DataTransformerConfig(id_val="organize", options={"excludeByName": {"Time": True}})
+    return panel.with_transformation(nameless).show_header(True).span(width).height(TALL + LOW)
 
 
-def heat(title: str, ask: Ask, *, about: str, unit: str = "short", buckets: bool = False) -> Panel:
-    """A cell for each series and moment. ``buckets``: the series are those of a histogram."""
-    form = PromQueryFormat.HEATMAP if buckets else PromQueryFormat.TIME_SERIES
+def heat(title: str, ask: Ask, *, about: str, darkest: float) -> Panel:
+    """A cell for each series and moment; from the value ``darkest`` on it is no darker."""
+    return _heat(title, ask, about, PromQueryFormat.TIME_SERIES, unit="short", darkest=darkest)
+
+
+def heat_of_buckets(title: str, ask: Ask, *, about: str, unit: str) -> Panel:
+    """A cell for each moment and bucket of a histogram, whose ``unit`` is that of its bounds."""
+    return _heat(title, ask, about, PromQueryFormat.HEATMAP, unit=unit, darkest=None)
+
+
+def _heat(
+    title: str, ask: Ask, about: str, form: PromQueryFormat, *, unit: str, darkest: float | None
+) -> Panel:
+    colours = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("YlOrRd").steps(64).min(0)
+    if darkest is not None:
+        colours = colours.max(darkest)
     panel = _asking(heatmap.Panel(), title, [ask], about, form=form)
-    colours = heatmap.HeatmapColorOptions().scheme("YlOrRd").steps(64).min(0)
-    panel = panel.calculate(False).color(colours).cell_gap(1)
+    panel = panel.calculate(False).color(colours).cell_gap(1).show_tooltip()
     return panel.y_axis(heatmap.YAxisConfig().unit(unit)).span(WIDE).height(TALL + LOW)
 
 
@@ -89,6 +114,10 @@ def limits(*steps: tuple[float | None, str]) -> building.ThresholdsConfig:
     """Colours from values on; the first one has no value."""
     found = [Threshold(value=value, color=colour) for value, colour in steps]
     return building.ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(found)
+
+
+# Grafana's own limit, where none is said, is 80: whatever is more would be red.
+PLAIN = limits((None, "blue"))
 
 
 def dashboard(

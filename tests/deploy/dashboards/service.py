@@ -2,7 +2,16 @@
 
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
-from tests.deploy.dashboards.panels import THIRD, Ask, dashboard, heat, lines, number, one_of
+from tests.deploy.dashboards.panels import (
+    THIRD,
+    Ask,
+    dashboard,
+    heat_of_buckets,
+    limits,
+    lines,
+    number,
+    one_of,
+)
 
 JOB = one_of("job", "Project", "label_values(ml_model_info, job)")
 ASKED = 'job="$job",endpoint!="shadow"'
@@ -25,7 +34,9 @@ def _signal(name: str) -> Ask:
 def _now() -> list[object]:
     return [
         number("Predictions per second", _signal("predictions_per_second"), about="Answered rows."),
-        number("Errors", _signal("error_rate"), about="Failed by the server's fault.", unit="percentunit"),
+        number(
+            "Errors", _signal("error_rate"), about="Failed by the server's fault.", unit="percentunit"
+        ).thresholds(limits((None, "green"), (0.05, "red"))),
         number("99 % of requests within", _signal("latency_p99"), about="Of answered requests.", unit="s"),
         number(
             "Workers",
@@ -73,9 +84,7 @@ def _requests() -> list[object]:
             about="Requests and connections that a limit, a deadline or a key refused.",
             unit="reqps",
         ),
-        heat(
-            "Latency", Ask(buckets, "{{le}}"), about="Requests by how long they took.", unit="s", buckets=True
-        ),
+        heat_of_buckets("Latency", Ask(buckets, "{{le}}"), about="Requests by how long they took.", unit="s"),
     ]
 
 
