@@ -55,6 +55,14 @@ def test_the_exact_tail_of_many_rows_as_scipy(k: int, r: int, n: int, m: int) ->
     assert hypergeometric_tail(k, r, n=n, m=m) == pytest.approx(expected, rel=1e-6)
 
 
+@given(SMALL, SMALL, SMALL, SMALL, st.floats(1, 50))
+def test_the_exact_tail_at_other_odds_as_scipy(k: int, r: int, more: int, others: int, odds: float) -> None:
+    n, m = k + more, r + others
+    if n and m:
+        expected = stats.nchypergeom_fisher.sf(k - 1, n + m, k + r, n, odds)
+        assert hypergeometric_tail(k, r, n=n, m=m, odds=odds) == pytest.approx(expected, rel=1e-6, abs=1e-12)
+
+
 def test_the_exact_tail_counts_every_way_to_draw() -> None:
     # 3 marked rows among 7, of which 4 are drawn: by enumeration.
     ways = [sum(drawn[:3]) for drawn in product([0, 1], repeat=7) if sum(drawn) == 4]
@@ -124,6 +132,14 @@ def test_a_slot_that_matters_little_is_there_and_not_beyond() -> None:
     assert found.p < 1e-6
     assert found.p_beyond > 0.99
     assert slot_shift("missing", Part(10_000, 10**6), Part(30_000, 10**6)).p_beyond < 1e-6
+
+
+def test_one_row_in_a_slot_is_no_more_than_the_tolerance_allows() -> None:
+    # δ = 0.01 of one hit among 10,500 rows: shares of 0.103 % and 0.005 %, by which it is ours at even odds.
+    assert slot_shift("unseen", Part(0, ALL), Part(1, 500)).p_beyond == pytest.approx(0.51, abs=0.01)
+    # A rise by the tolerance is not even possible among so few.
+    assert slot_shift("unseen", Part(0, 500), Part(50, ALL)).p_beyond == 1.0
+    assert slot_shift("unseen", Part(0, 500), Part(500, ALL)).p_beyond < 1e-4
 
 
 def test_p_beyond_is_never_less_than_p() -> None:

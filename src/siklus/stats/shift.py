@@ -14,9 +14,11 @@ judged by the rows that have one. The three ask different things, so within a co
 combined as k·min p, over those k that could have come out significant at all.
 
 With n = 10⁶, everything is significant. So each p has a second one beside it, ``p_beyond``: the chance of
-what was seen if the true distance were exactly the tolerance δ₀ (noncentral χ², λ = δ₀/(1/n + 1/m); the
-Population Resemblance Statistic, arXiv 2307.11878). The distance is δ = Σ (q − p)²/π, with π the share
-in both together: about d² for a mean that moves by d standard deviations.
+what was seen if the true distance were exactly the tolerance δ₀. For bins: noncentral χ², λ = δ₀/(1/n + 1/m)
+(Population Resemblance Statistic, arXiv 2307.11878). For slots: the same exact tail at the odds that δ₀
+means (Fisher's noncentral law; a normal approximation raised up to six times as many alarms as stated, where
+a slot is rare). The distance is δ = Σ (q − p)²/π, with π the share in both together: about d² for a mean
+that moves by d standard deviations.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, chndtr, chndtrinc, ndtr
+from scipy.special import chdtrc, chndtr, chndtrinc
 
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts
 
@@ -37,7 +39,9 @@ MIN_ROWS = 200
 LEVEL = 0.95  # of the effect's bounds
 FEWEST = 5  # rows that a window without drift has in a bin, for χ² to be X²'s law
 SETTLED = 20  # rows of the reference in a bin, likewise; with 5, one test in seven at 5 % was a false alarm
-NEAR = 5.0  # standard errors within which chance may have chosen the words that have a bin
+# Standard errors within which chance may have chosen the words that have a bin. The last of 49 equals lies
+# two or three below its mean and the first as many above: with 5, 51 equal words drifted all by themselves.
+NEAR = 8.0
 NEGLIGIBLE = 1e-300  # what the inverse of the noncentral χ² says instead of 0
 SLOTS = ("missing", "non_finite", "below_minimum", "above_maximum", "unseen")
 RARE = -1  # the group of bins that hardly occur in the reference
@@ -223,13 +227,17 @@ def bin_shift(reference: Integers, window: Integers, *, tolerance: float = TOLER
 
 def slot_shift(slot: str, reference: Part, window: Part, *, tolerance: float = TOLERANCE) -> SlotShift:
     """Is the slot's share larger than in the reference? Both have rows."""
-    noise = 1 / window.rows + 1 / reference.rows
-    p = hypergeometric_tail(window.hits, reference.hits, n=window.rows, m=reference.rows)
-    both = (window.hits + reference.hits) / (window.rows + reference.rows)
+    n, m = window.rows, reference.rows
+    p = hypergeometric_tail(window.hits, reference.hits, n=n, m=m)
+    odds = _odds_at(tolerance, hits=window.hits + reference.hits, n=n, m=m)
+    beyond = 1.0
+    if odds is not None:
+        # Greater odds only raise the tail; what is less is rounding.
+        beyond = max(p, hypergeometric_tail(window.hits, reference.hits, n=n, m=m, odds=odds))
+    noise = 1 / n + 1 / m
+    both = (window.hits + reference.hits) / (n + m)
     rise = max(window.share - reference.share, 0.0)
     statistic = rise**2 / (both * (1 - both)) / noise if rise > 0 else 0.0
-    # χ² of one degree of freedom, on the side of a rise. It is an approximation, so never below the exact p.
-    beyond = max(p, float(ndtr(np.sqrt(tolerance / noise) - np.sqrt(statistic)))) if rise > 0 else 1.0
     return SlotShift(
         slot=slot,
         share=window.share,
@@ -240,16 +248,19 @@ def slot_shift(slot: str, reference: Part, window: Part, *, tolerance: float = T
     )
 
 
-def hypergeometric_tail(k: int, r: int, *, n: int, m: int) -> float:
+def hypergeometric_tail(k: int, r: int, *, n: int, m: int, odds: float = 1.0) -> float:
     """P(K ≥ k), when k + r of n + m rows are marked and n of all are drawn; 0 below 1e-300.
+
+    ``odds``, at least 1: by how much a marked row is more likely to be drawn (Fisher's noncentral law).
 
     >>> round(hypergeometric_tail(2, 0, n=3, m=3), 6)  # both marked rows among 3 of 6
     0.2
     """
     marked = k + r
-    mean = marked * n / (n + m)
+    wide = m - marked + odds * (marked + n)
+    mean = 2 * odds * marked * n / (wide + np.sqrt(wide**2 - 4 * (odds - 1) * odds * marked * n))
     # Beyond this lies less than 1e-300, of a Poisson law too.
-    reach = 60 * np.sqrt(mean * m / (n + m)) + 200
+    reach = 60 * np.sqrt(max(min(mean, marked - mean), 0.0)) + 200
     if k > mean + reach:
         return 0.0
     first = max(0, marked - m, int(mean - reach))
@@ -257,10 +268,23 @@ def hypergeometric_tail(k: int, r: int, *, n: int, m: int) -> float:
     if k <= first:
         return 1.0
     i = np.arange(first, last, dtype=np.float64)
-    steps = np.log(marked - i) + np.log(n - i) - np.log(i + 1) - np.log(m - marked + i + 1)
+    steps = np.log(marked - i) + np.log(n - i) - np.log(i + 1) - np.log(m - marked + i + 1) + np.log(odds)
     logs = np.concatenate([[0.0], np.cumsum(steps)])
     chances = np.exp(logs - logs.max())
     return float(chances[k - first :].sum() / chances.sum())
+
+
+def _odds_at(tolerance: float, *, hits: int, n: int, m: int) -> float | None:
+    """The odds of a slot that just rises by δ = ``tolerance``, of ``hits`` in n + m rows.
+
+    None, where so few hits (or so many) leave no room for such a rise: then it cannot be more.
+    """
+    both = hits / (n + m)
+    rise = np.sqrt(tolerance * both * (1 - both))
+    now, before = both + rise * m / (n + m), both - rise * n / (n + m)
+    if before <= 0 or now >= 1:
+        return 1.0 if rise == 0 else None
+    return float(now * (1 - before) / (before * (1 - now)))
 
 
 def _part(bins: Integers, chosen: NDArray[np.bool_]) -> Part:
