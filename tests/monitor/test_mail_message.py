@@ -158,6 +158,13 @@ def test_an_alert_that_is_over_advises_nothing() -> None:
     assert "What to do next" not in words
 
 
+def test_columns_of_one_rule_have_one_advice() -> None:
+    columns = [event(signal="drift_score", rule="far", label=name, advice="Mend it.") for name in "abc"]
+    words = text_of(mail(notification(*columns, event(advice="Train again."))))
+    assert [words.count(said) for said in ("Mend it.", "Train again.", "siklus drift\n")] == [1, 1, 1]
+    assert [f"--feature {name}" in words for name in "abc"] == [True, True, True]
+
+
 def test_words_of_data_stay_words() -> None:
     hostile = event(
         rule="unseen_share",

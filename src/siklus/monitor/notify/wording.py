@@ -5,11 +5,12 @@ Names and values come from data and from clients, so none of them may hold a lin
 
 import shlex
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from siklus.monitor.alerts.events import Event, Notification
 from siklus.monitor.notify.amounts import YES, amount
@@ -64,7 +65,7 @@ class Story(Struct, frozen=True, kw_only=True):
 def story(notification: Notification, *, false_alarm_rate: float) -> Story:
     """The worst event first."""
     events = sorted(notification.events, key=lambda event: _ORDER.index(_tone(event)))
-    told = tuple(_told(event, false_alarm_rate) for event in events[:SHOWN_EVENTS])
+    told = _advised_once([_told(event, false_alarm_rate) for event in events[:SHOWN_EVENTS]])
     return Story(
         subject=_subject(notification, events),
         tone=_tone(events[0]) if events else "info",
@@ -72,6 +73,16 @@ def story(notification: Notification, *, false_alarm_rate: float) -> Story:
         more=len(events) - len(told),
         footer=f"Siklus, project {one_line(notification.project)}, {moment(notification.time)}",
         test=notification.test,
+    )
+
+
+def _advised_once(told: Sequence[Told]) -> tuple[Told, ...]:
+    """A hundred columns of one rule have the same thing to do: the first of them says it."""
+    said = [(each.advice, each.commands) for each in told]
+    first = {advice: place for place, advice in reversed(list(enumerate(said)))}
+    return tuple(
+        each if first[advice] == place else replace(each, advice="", commands=())
+        for place, (each, advice) in enumerate(zip(told, said, strict=True))
     )
 
 
