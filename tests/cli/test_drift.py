@@ -213,6 +213,7 @@ def test_a_window_that_began_before_anybody_looked_is_read_where_more_of_it_is(o
     ("words", "told"),
     [
         (["--window", "soon"], "'soon' is no duration such as 90s, 10m, 1h or 30d"),
+        (["--window", "99999w"], "'99999w' is no duration"),
         (["--window", "1h", "--query", "SELECT 1"], "takes one of --window, --data and --query"),
         (["--data", "nowhere.csv"], "nowhere.csv"),
         (["--data", "rows.csv", "--against", "nowhere.csv"], "nowhere.csv"),

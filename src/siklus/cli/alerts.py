@@ -14,7 +14,7 @@ import typer
 
 from siklus.cli.alert_tables import print_history, print_listing
 from siklus.cli.control import author, has_control, project_control
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.errors import AlertError, SiklusError
 from siklus.monitor.alerts.listing import listing
@@ -26,7 +26,6 @@ from siklus.monitor.alerts.store import KIND as ALERT
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.alerts.trial import trial
 from siklus.monitor.notify.opening import Reached, open_receivers
-from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 
 KINDS = (ALERT, SILENCE, NOTIFICATION)
@@ -128,10 +127,7 @@ def silence(
     """Tell nobody of an alert for a while. What still fires at the end is told then."""
     found, now = opened(project), datetime.now(UTC)
     _refuse_unknown(project_rules(found.settings), name)
-    try:
-        until = now + timedelta(seconds=seconds_of(hold))
-    except ValueError as exc:
-        raise typer.BadParameter(f"--for: {exc}") from exc
+    until = now + timedelta(seconds=seconds_given(hold, option="--for"))
     made = Silence(rule=name, feature=feature, created=now, until=until, author=author(), reason=reason)
     with project_control(found) as control:
         Alerts(control, found.settings.project.name).silences.add(made)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.registered import has_registry, opened_version
 from siklus.cli.windows import (
@@ -28,7 +28,6 @@ from siklus.monitor.drift.judge import drift as judge_window
 from siklus.monitor.drift.report import ColumnDrift, DriftReport
 from siklus.monitor.drift.rows import WindowRows, profile_reference
 from siklus.monitor.drift.words import TRAINING, percent
-from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.reading import PredictionRecord
 from siklus.stats.profile import Profile
@@ -151,10 +150,7 @@ def _traffic(
 ) -> Window:
     """Whoever needs the rows themselves gets them from the log."""
     length = window or project.settings.monitor.window
-    try:
-        seconds_of(length)
-    except ValueError as exc:
-        raise typer.BadParameter(f"--window: {exc}") from exc
+    seconds_given(length, option="--window")
     find = logged_window if rows_too else traffic_window
     return find(project, judge, reference.profile, window=length, now=datetime.now(UTC))
 

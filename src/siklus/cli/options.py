@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject, open_project
 
 ProjectOption = Annotated[
@@ -17,6 +18,14 @@ HERE = Path()
 
 def opened(project: Path) -> OpenProject:
     return open_project(project, environment=os.environ)
+
+
+def seconds_given(text: str, *, option: str) -> int:
+    """The seconds of a duration that ``option`` gave."""
+    try:
+        return seconds_of(text)
+    except ValueError as exc:
+        raise typer.BadParameter(str(exc), param_hint=option) from exc
 
 
 def listed(words: str) -> tuple[str, ...]:

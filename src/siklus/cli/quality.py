@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from siklus.bundle.read import Bundle, open_bundle
-from siklus.cli.options import HERE, ProjectOption, listed, opened
+from siklus.cli.options import HERE, ProjectOption, listed, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.registered import opened_version, registry_of
 from siklus.errors import BundleError, RegistryError
@@ -17,7 +17,6 @@ from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.monitor.quality.report import QualityPart, QualityReport
 from siklus.monitor.quality.words import refused_feedback, seconds_told, told
 from siklus.monitor.subject import Subjects
-from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.stats.intervals import Estimate
@@ -62,7 +61,7 @@ def quality(
         until=end,
         by=listed(by),
         metric=metric,
-        every=None if every is None else timedelta(seconds=_seconds(every, "--every")),
+        every=None if every is None else timedelta(seconds=seconds_given(every, option="--every")),
     )
     champion = champion_of(opened_project)
     report = quality_report(
@@ -178,14 +177,7 @@ def _since(since: str | None, window: str | None, *, until: datetime, settled: s
         raise typer.BadParameter("takes one of --since and --window")
     if since is not None:
         return _moment(since, "--since")
-    return until - timedelta(seconds=_seconds(window or settled, "--window"))
-
-
-def _seconds(text: str, option: str) -> int:
-    try:
-        return seconds_of(text)
-    except ValueError as exc:
-        raise typer.BadParameter(str(exc), param_hint=option) from exc
+    return until - timedelta(seconds=seconds_given(window or settled, option="--window"))
 
 
 def _moment(text: str, option: str) -> datetime:

@@ -10,7 +10,7 @@ import typer
 from siklus import __version__
 from siklus.bundle.read import Bundle
 from siklus.cli.control import has_control, project_control
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.quality import champion_of, versions_of
 from siklus.cli.registered import opened_version
@@ -25,7 +25,6 @@ from siklus.monitor.pages.report_page import report_page
 from siklus.monitor.pages.requests import Requests, counted_requests, logged_requests
 from siklus.monitor.pages.window import Firing, WindowReport
 from siklus.monitor.quality.question import QualityQuestion, quality_report
-from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.records.read import records_between
@@ -63,7 +62,7 @@ def report(
     now = datetime.now(UTC)
     project_file = opened(project)
     length = window or project_file.settings.monitor.window
-    since = now - timedelta(seconds=_seconds(length))
+    since = now - timedelta(seconds=seconds_given(length, option="--window"))
     bundle = champion_of(project_file) if which is None else opened_version(project_file, which)[1]
     seen = _window(project_file, bundle, length=length, until=now)
     found = _report(project_file, bundle, seen, since=since, until=now)
@@ -87,13 +86,6 @@ def _evidently(project: OpenProject, bundle: Bundle, *, since: datetime, until: 
     records = records_between(Layout(project.paths.records), since, until)
     own = [record for record in records if record.version == bundle.version]
     return evidently_report(bundle, own, snapshots=project.paths.snapshots)
-
-
-def _seconds(text: str) -> int:
-    try:
-        return seconds_of(text)
-    except ValueError as exc:
-        raise typer.BadParameter(f"--window: {exc}") from exc
 
 
 def _report(

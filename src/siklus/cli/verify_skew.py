@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 
 from siklus.bundle.read import Bundle, open_bundle
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.registered import registry_of, resolved, tracking_of
 from siklus.errors import ExportError, MonitorError, RegistryError
@@ -19,7 +19,6 @@ from siklus.monitor.skew.answers import Model
 from siklus.monitor.skew.evidence import Difference
 from siklus.monitor.skew.proof import Served, VersionSkew, verify_skew
 from siklus.monitor.skew.training_door import Door, Form, door_of
-from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.records.query import query
@@ -140,10 +139,7 @@ def newest_rows(layout: Layout, count: int) -> Asked:
 
 def rows_of(layout: Layout, window: str, *, now: datetime) -> Asked:
     """Those of the window that ends now; they are read as they are compared."""
-    try:
-        since = now - timedelta(seconds=seconds_of(window))
-    except (ValueError, OverflowError) as exc:
-        raise typer.BadParameter(f"{window!r} is no duration such as 90s, 10m, 24h or 7d") from exc
+    since = now - timedelta(seconds=seconds_given(window, option="--window"))
     plain = {"since": f"{since:%Y-%m-%d %H:%M:%S.%f}", "until": f"{now:%Y-%m-%d %H:%M:%S.%f}"}
     counted = query(layout, _VERSIONS.format(**plain)).rows
     rows = {str(version): int(str(count)) for version, count in counted}

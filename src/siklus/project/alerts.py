@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct, field
 
 from siklus.errors import ProjectError
-from siklus.project.durations import NEVER, UNITS, DurationOrNever, seconds_of
+from siklus.project.durations import NEVER, UNITS, WRITTEN, DurationOrNever, seconds_of
 from siklus.project.names import SafeName
 from siklus.project.places import Places
 from siklus.project.tables import near, read_table
@@ -19,7 +19,7 @@ Severity: TypeAlias = Literal["info", "warning", "critical"]
 Hold: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^(0[smhdw]?|[1-9][0-9]{0,5}[smhdw])$",
+        pattern=rf"^(0[smhdw]?|{WRITTEN})$",
         extra_json_schema={"description": "a duration such as 1m or 1h, or 0s"},
     ),
 ]

@@ -7,29 +7,34 @@ from msgspec import Meta
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 MONTH_SECONDS = 30 * UNITS["d"]  # in which the stated rate of false alarms holds
-PATTERN = r"^[1-9][0-9]{0,5}[smhdw]$"
+# Below two centuries, so that no calendar ends before now and a duration does.
+WRITTEN = r"[1-9][0-9]{0,5}[smh]|[1-9][0-9]{0,3}[dw]"
 
 Duration: TypeAlias = Annotated[
-    str, Meta(pattern=PATTERN, extra_json_schema={"description": "a duration such as 90s, 10m, 1h or 30d"})
+    str,
+    Meta(
+        pattern=rf"^({WRITTEN})$",
+        extra_json_schema={"description": "a duration such as 90s, 10m, 1h or 30d"},
+    ),
 ]
 
 NEVER = "never"
 DurationOrNever: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^(never|[1-9][0-9]{0,5}[smhdw])$",
+        pattern=rf"^(never|{WRITTEN})$",
         extra_json_schema={"description": "a duration such as 4h or 7d, or 'never'"},
     ),
 ]
 
 
 def seconds_of(duration: str) -> int:
-    """Seconds of a duration; ValueError for a text that is none.
+    """Seconds of a duration; ValueError for a text that is none, and for centuries.
 
     >>> seconds_of("10m")
     600
     """
-    if not re.fullmatch(PATTERN, duration):
+    if not re.fullmatch(WRITTEN, duration):
         raise ValueError(f"{duration!r} is no duration such as 90s, 10m, 1h or 30d")
     return int(duration[:-1]) * UNITS[duration[-1]]
 
