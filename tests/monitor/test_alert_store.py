@@ -46,7 +46,7 @@ def taken(alerts: Alerts, now: timedelta = timedelta(0)) -> list[Notification]:
     """What is due, delivered at once."""
     found = alerts.outbox.due(START + now)
     for notification in found:
-        alerts.outbox.delivered(notification.id, START + now)
+        alerts.outbox.delivered(notification, START + now)
     return found
 
 
@@ -176,8 +176,8 @@ def test_what_is_claimed_is_nobody_else_s_until_it_was_held_too_long(alerts: Ale
     assert alerts.outbox.due(START + 9 * MINUTE) == []
     [again] = alerts.outbox.due(START + 10 * MINUTE)
     assert again == claimed
-    alerts.outbox.delivered(claimed.id, START)
-    alerts.outbox.delivered(claimed.id, START)
+    alerts.outbox.delivered(claimed, START)
+    alerts.outbox.delivered(claimed, START)
     assert alerts.outbox.due(START + DAY) == []
     assert texts(alerts, "notification") == ["told ops: slow firing"]
 
@@ -230,16 +230,16 @@ def test_after_days_and_many_attempts_it_is_given_up_and_said(alerts: Alerts) ->
 def test_what_comes_while_a_receiver_fails_joins_what_waits_for_it(alerts: Alerts) -> None:
     rules = [rule(receivers=BOTH)]
     alerts.look(rules, signals(BAD), now=START)
-    first = {each.receiver: each.id for each in alerts.outbox.due(START)}
+    first = {each.receiver: each for each in alerts.outbox.due(START)}
     alerts.outbox.delivered(first["boss"], START)
-    alerts.outbox.failed(first["ops"], START, "no route")
+    alerts.outbox.failed(first["ops"].id, START, "no route")
     due = alerts.outbox.waiting()[0].due
     for minute, values in enumerate([GOOD, BAD, GOOD]):
         alerts.look(rules, signals(values), now=START + (minute + 1) * timedelta(seconds=5))
     [waiting] = [each for each in alerts.outbox.waiting() if each.notification.receiver == "ops"]
     assert [event.state for event in waiting.notification.events] == ["firing", "resolved"] * 2
     assert (waiting.due, waiting.attempts, waiting.reason) == (due, 1, "no route")
-    assert waiting.notification.id != first["ops"]
+    assert waiting.notification.id != first["ops"].id
     others = [each.notification for each in alerts.outbox.waiting() if each.notification.receiver == "boss"]
     assert [len(each.events) for each in others] == [1, 1, 1]
 
@@ -251,7 +251,7 @@ def test_what_is_under_way_is_left_as_it_is(alerts: Alerts) -> None:
     [again] = alerts.outbox.due(START + MINUTE)
     alerts.look([rule()], signals(GOOD), now=START + MINUTE)
     assert alerts.outbox.waiting()[0].notification == again
-    alerts.outbox.delivered(again.id, START + MINUTE)
+    alerts.outbox.delivered(again, START + MINUTE)
     assert [event.state for each in taken(alerts, MINUTE) for event in each.events] == ["resolved"]
 
 

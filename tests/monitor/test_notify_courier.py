@@ -22,6 +22,7 @@ from siklus.monitor.notify.opening import Reached
 from siklus.monitor.notify.receiver import NotSent
 from siklus.project.notify import GitHub, Log, Mail, Webhook
 from siklus.registry.control import Control, open_control
+from siklus.registry.journal import Journal
 from tests.monitor.mail_servers import scripted, sink
 from tests.monitor.notices import NOW, PATIENCE_SECONDS, event, notification, reached
 from tests.monitor.web_services import Reply, service
@@ -104,10 +105,14 @@ def test_a_receiver_that_hangs_keeps_neither_others_nor_the_next_look_waiting(tm
 
 def test_the_end_of_an_alert_is_only_told_to_those_who_want_to_hear_it(tmp_path: Path) -> None:
     receiver, over = Recording(), event(state="resolved", rule="error_rate")
-    with outbox(tmp_path, notification(over), notification(over, event())) as found:
+    with open_control(None, file=tmp_path / "control.db") as control:
+        found = Outbox(control, MODEL)
+        put(control, found, notification(over), notification(over, event()))
         delivery = Courier(found, to(receiver, send_resolved=False)).deliver(NOW, wait=PATIENCE_SECONDS)
-        assert (len(delivery.sent), list(found.waiting())) == (2, [])
+        journal = [entry.text for entry in Journal(control, MODEL).history()]
+    assert (len(delivery.sent), list(delivery.failed)) == (1, [])
     assert [each.events for each in receiver.got] == [(event(),)]
+    assert journal == [f"told ops: {event().title} firing"], "the journal tells no more than was told"
 
 
 def test_a_receiver_that_is_not_declared_any_more_is_named(tmp_path: Path) -> None:
@@ -141,11 +146,11 @@ def test_a_database_that_is_down_costs_no_second_mail(tmp_path: Path) -> None:
             self._found = found
             self.due, self.failed = found.due, found.failed
 
-        def delivered(self, id: int, now: object) -> None:
+        def delivered(self, told: Notification, now: object) -> None:
             if self.down:
                 self.down = False
                 raise RegistryError("RG010", "control database: gone")
-            self._found.delivered(id, NOW)
+            self._found.delivered(told, NOW)
 
     with outbox(tmp_path, notification(), notification()) as found:
         courier = Courier(Flaky(found), to(receiver))
@@ -222,3 +227,15 @@ def test_killed_between_sending_and_marking_it_is_sent_again_under_the_same_id(t
             len(Courier(found, receivers).deliver(NOW + timedelta(hours=1), wait=PATIENCE_SECONDS).sent) == 1
         )
     assert [mail["Message-ID"] for mail in server.mails] == [server.mails[0]["Message-ID"]] * 2
+
+
+def test_a_server_s_own_words_stop_no_delivery(tmp_path: Path, control_url: str | None) -> None:
+    class Rude:
+        def send(self, notification: Notification) -> None:
+            raise NotSent("AL046", "451 not\x00now")
+
+    with open_control(control_url, file=tmp_path / "control.db") as control:
+        found = Outbox(control, "rude")
+        put(control, found, notification())
+        Courier(found, {"ops": Reached(receiver=Rude(), send_resolved=True)}).deliver(NOW)
+        assert [each.reason for each in found.waiting()] == ["AL046 451 not now"]

@@ -123,12 +123,14 @@ class Outbox:
         claim = WAITING.update().where(mine).values(claims=row.claims + 1, under_way=True, due=due)
         return connection.execute(claim).rowcount == 1
 
-    def delivered(self, id: int, now: datetime) -> None:
-        """It is out; the journal keeps it. Nothing happens where somebody else was told so already."""
+    def delivered(self, told: Notification, now: datetime) -> None:
+        """It is out; the journal keeps what was ``told``, which may be less than what waited, or nothing.
+
+        Nothing happens where somebody else has said so already.
+        """
         with self._control.transaction() as connection:
-            row = connection.execute(sa.select(WAITING).where(WAITING.c.id == id)).one_or_none()
-            if row is not None and self._taken_out(connection, id):
-                self._journal.write(connection, _entry(_notification(row), "told", now=now))
+            if self._taken_out(connection, told.id) and told.events:
+                self._journal.write(connection, _entry(told, "told", now=now))
 
     def failed(self, id: int, now: datetime, reason: str, *, retry_after: timedelta | None = None) -> bool:
         """Try again later, or give it up for good, which the journal keeps: then True.

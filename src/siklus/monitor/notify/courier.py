@@ -20,7 +20,9 @@ from siklus.errors import SiklusError
 from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.opening import Reached
 from siklus.monitor.notify.receiver import NotSent
+from siklus.monitor.notify.wording import one_line
 
+LONGEST_REASON = 1000  # characters
 WAIT_SECONDS = 5.0  # for receivers, in one call; who needs longer is heard of in the next
 
 
@@ -28,7 +30,7 @@ class Outbox(Protocol):
     """Where notifications wait (`siklus.monitor.alerts.outbox`). What `due` gives is nobody else's then."""
 
     def due(self, now: datetime) -> Sequence[Notification]: ...
-    def delivered(self, id: int, now: datetime) -> None: ...
+    def delivered(self, told: Notification, now: datetime) -> None: ...
     def failed(
         self, id: int, now: datetime, reason: str, *, retry_after: timedelta | None = None
     ) -> bool: ...
@@ -36,7 +38,8 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """``problem`` is None where the notification arrived."""
+    """``problem`` is None where the notification arrived. It is as the receiver got it: without the ends of
+    alerts where it wants to hear of none, and perhaps without any event."""
 
     notification: Notification
     problem: SiklusError | None = None
@@ -93,10 +96,10 @@ class Courier:
             # Not before: were the database down, the next call marks it, and nobody gets it twice.
             self._unmarked.popleft()
             self._under_way.discard(attempt.notification.id)
-            if attempt.problem is None:
-                sent.append(attempt.notification)
-            else:
+            if attempt.problem is not None:
                 failed.append(attempt)
+            elif attempt.notification.events:
+                sent.append(attempt.notification)
         return Delivery(sent=tuple(sent), failed=tuple(failed), under_way=len(self._under_way))
 
     def _next_heard(self, until: float) -> bool:
@@ -110,11 +113,13 @@ class Courier:
     def _mark(self, attempt: Attempt, now: datetime) -> None:
         notification, problem = attempt.notification, attempt.problem
         if problem is None:
-            self._outbox.delivered(notification.id, now)
+            self._outbox.delivered(notification, now)
             return
         asked = problem.retry_after if isinstance(problem, NotSent) else None
         later = None if asked is None else timedelta(seconds=asked)
-        self._outbox.failed(notification.id, now, str(problem), retry_after=later)
+        # A server's own words may hold what the database cannot.
+        reason = one_line(str(problem), longest=LONGEST_REASON)
+        self._outbox.failed(notification.id, now, reason, retry_after=later)
 
 
 class Lane:
@@ -149,9 +154,10 @@ class Lane:
         events = tuple(
             event for event in notification.events if self._reached.send_resolved or event.state == "firing"
         )
+        notification = structs.replace(notification, events=events)
         try:
             if events:
-                self._reached.receiver.send(structs.replace(notification, events=events))
+                self._reached.receiver.send(notification)
         except SiklusError as exc:
             return Attempt(notification=notification, problem=exc)
         except Exception as exc:  # noqa: BLE001 - a thread's edge: what is not said here is never heard of
