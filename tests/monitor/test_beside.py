@@ -5,12 +5,15 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from siklus.monitor.alerts.events import Beside
+from siklus.monitor.alerts.events import Beside, Series
 from siklus.monitor.beside import beside
 from siklus.monitor.drift.judge import drift
 from siklus.monitor.explain import History, explained
 from siklus.monitor.look import Seen
 from siklus.monitor.notify.picture import picture
+from siklus.monitor.quality.report import QualityFloor
+from siklus.monitor.quality.watch import QualitySeen
+from siklus.monitor.signals import Signal
 from siklus.project.sections import Monitor
 from siklus.stats.profile import (
     CategoryProfile,
@@ -108,3 +111,26 @@ def test_an_alert_about_a_column_comes_with_its_bins() -> None:
     )
     told = explained([event(signal="drift_score", label="carrier", value=2.0)], seen=seen, history=History())
     assert beside("carrier", WORDS, moved) in told.evidence
+
+
+def test_an_alarm_of_quality_comes_with_quality_and_its_floor() -> None:
+    floor = QualityFloor(metric="accuracy", comparison=">=", limit=0.9, source="[gates]", said="")
+    quality = QualitySeen(
+        version="1",
+        metric="accuracy",
+        labelled=300,
+        coverage=None,
+        delay=None,
+        recent=None,
+        floor=floor,
+        alarm=None,
+    )
+    history = History()
+    for minute, value in enumerate((0.95, 0.8)):
+        time = datetime(2026, 1, 31, 12, minute, tzinfo=UTC)
+        seen = Seen(time=time, version="1", signals=(Signal(name="quality", value=value),), quality=quality)
+        history.add(seen)
+    told = explained([event(signal="quality_alarm", value=1.0)], seen=seen, history=history)
+    [shown] = told.evidence
+    assert isinstance(shown, Series)
+    assert (shown.values, shown.threshold) == ((0.95, 0.8), 0.9)

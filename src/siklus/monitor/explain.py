@@ -31,18 +31,17 @@ class History:
             values = self._values.setdefault((each.name, each.label), deque(maxlen=REMEMBERED))
             values.append((seen.time, each.value))
 
-    def series(self, event: Event) -> Series | None:
-        """Of the event's signal, where there are values to draw a line through."""
-        values = self._values.get((event.signal, event.label), ())
+    def series(self, signal: str, label: str, *, threshold: float | None) -> Series | None:
+        """Of one signal, where there are values to draw a line through."""
+        values = self._values.get((signal, label), ())
         if len(values) < 2:
             return None
-        title = f"{event.signal} {event.label}".strip()
         return Series(
-            title=title,
-            unit=SIGNALS[event.signal].unit,
+            title=f"{signal} {label}".strip(),
+            unit=SIGNALS[signal].unit,
             times=tuple(time for time, _ in values),
             values=tuple(value for _, value in values),
-            threshold=event.threshold,
+            threshold=threshold,
         )
 
 
@@ -74,10 +73,14 @@ def _pictures(events: Sequence[Event], seen: Seen, history: History) -> Iterator
         yield from _bars(seen.drift)
         yield from _beside(events, seen)
     for event in events:
-        if SIGNALS[event.signal].unit != "yes/no":
-            found = history.series(event)
-            if found is not None:
-                yield found
+        found, kind = None, SIGNALS.get(event.signal)  # a stored state may be of a signal that is no more
+        if kind is not None and kind.unit != "yes/no":
+            found = history.series(event.signal, event.label, threshold=event.threshold)
+        elif event.signal == "quality_alarm":
+            floor = None if seen.quality is None else seen.quality.floor
+            found = history.series("quality", "", threshold=None if floor is None else floor.limit)
+        if found is not None:
+            yield found
 
 
 def _beside(events: Sequence[Event], seen: Seen) -> Iterator[Beside]:
