@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.look import Seen
 from siklus.project.file import open_project
+from siklus.registry.control import open_control
 from tests.monitor.watched import project_in, watching
 from tests.serve.published import serving_state
 from tests.serve.servers import START_SECONDS, Server
@@ -63,6 +65,7 @@ def test_a_look_sees_what_the_server_has_answered(tmp_path: Path) -> None:
     assert found["predictions_since_training"] == 600
     assert found["refused_rate"] == pytest.approx(1 / 601)
     assert found["error_rate"] == 0
+    assert found["predictions_per_second"] == pytest.approx(600 / 90), "of the time that was looked over"
     assert found["unseen_share origin"] == 0
     assert found["drift_score origin"] > 0.2, "JFK 2 of 3 times instead of 6 of 10, and never EWR"
     assert found["memory"] > 10e6
@@ -79,7 +82,21 @@ def test_without_a_server_or_a_version_a_look_says_so_and_goes_on(tmp_path: Path
     with watching(open_project(folder, environment={})) as watch:
         seen = watch.look(now=datetime.now(UTC))
     assert seen.version is None
-    assert values(seen)["predictions_per_second"] == 0
+    assert "predictions_per_second" not in values(seen)
+
+
+def test_a_disk_that_takes_no_board_keeps_no_alert_back(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "flights")
+    (project.paths.run / "watch.json").mkdir()  # as little to be written as on a full disk
+    with watching(project) as watch, pytest.raises(OSError):
+        watch.look(now=datetime.now(UTC))
+    with open_control(None, file=project.paths.control_database) as control:
+        told = [
+            event.rule
+            for each in Alerts(control, "flights").outbox.waiting()
+            for event in each.notification.events
+        ]
+    assert told == ["model_age"], "the model is sealed with a date of long ago"
 
 
 def test_an_old_board_is_not_shown(tmp_path: Path) -> None:
@@ -102,6 +119,10 @@ def test_the_program_looks_until_told_to_end_and_reads_the_file_again(tmp_path: 
         assert process.stderr is not None
         lines = (json.loads(line) for line in iter(process.stderr.readline, ""))
         assert any(line["event"] == "look_failed" for line in lines), "the broken file is said"
+        (folder / "siklus.toml").write_text(text + '[[alerts]]\nsignal = "nothing"\nabove = 1\n')
+        assert any(line.get("code") == "AL001" for line in lines), "and so is a rule that cannot be"
+        at = board.stat().st_mtime_ns
+        soon(lambda: board.stat().st_mtime_ns > at)
         (folder / "siklus.toml").write_text(text.replace('look = "1s"', 'look = "2s"'))
         assert any(line.get("look") == "2s" for line in lines), "the mended one is read"
         process.send_signal(signal.SIGTERM)

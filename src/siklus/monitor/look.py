@@ -40,8 +40,9 @@ class Seen(Struct, frozen=True, kw_only=True):
 
 def traffic_seen(looks: Looks, *, now: datetime) -> Iterator[Signal]:
     """Signals of requests, over the last minutes."""
-    seconds = seconds_of(RATE_WINDOW)
-    yield from traffic_signals(looks.between(now - timedelta(seconds=seconds), now), seconds=seconds)
+    since = now - timedelta(seconds=seconds_of(RATE_WINDOW))
+    begin = looks.begin(since) or now
+    yield from traffic_signals(looks.between(since, now), seconds=(now - begin).total_seconds())
 
 
 def subject_seen(looks: Looks, subject: Subject, *, now: datetime) -> Iterator[Signal]:

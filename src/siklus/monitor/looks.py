@@ -105,6 +105,11 @@ class Looks:
         """When somebody last looked at any of the servers."""
         return self._look(sa.func.max(LOOKS.c.taken_us))
 
+    def begin(self, since: datetime) -> datetime | None:
+        """From when on `between` counts: the last look up to ``since``, else the first one; None without."""
+        last = LOOKS.c.taken_us <= _us(since)
+        return self._look(sa.func.max(LOOKS.c.taken_us).filter(last)) or self.first_look()
+
     def between(self, since: datetime | None, until: datetime, *, replica: str | None = None) -> Totals:
         """What servers counted from the last look up to ``since`` to the last one up to ``until``.
 

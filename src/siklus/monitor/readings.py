@@ -45,7 +45,8 @@ def asked(totals: Totals) -> Asked:
 def traffic_signals(recent: Totals, *, seconds: float) -> Iterator[Signal]:
     """Rates and latencies of these last ``seconds``; shares and quantiles only where something was asked."""
     found = asked(recent)
-    yield Signal(name="predictions_per_second", value=found.success / seconds)
+    if seconds > 0:
+        yield Signal(name="predictions_per_second", value=found.success / seconds)
     yield Signal(name="log_dropped", value=float(_server_count(recent, "log", "dropped")))
     if found.total:
         yield Signal(name="error_rate", value=found.error / found.total)

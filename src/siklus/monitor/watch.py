@@ -33,6 +33,7 @@ from siklus.monitor.look import (
     answered_since_training,
     drift_signals,
     evidence_seen,
+    step_ends,
     subject_seen,
     traffic_seen,
     unseen_signals,
@@ -50,6 +51,7 @@ from siklus.project.durations import seconds_of
 from siklus.project.file import FILE_NAME, OpenProject, open_project
 from siklus.records.layout import Layout
 from siklus.registry.control import Control, control_uri, open_control
+from siklus.stats.sequential import DriftEvidence
 
 LOCK = "watch.lock"  # in the run directory: one watch a state
 REPLICA = "replica"  # likewise: the name under which this machine's looks are kept
@@ -86,6 +88,7 @@ class Watch:
             project.settings, root=project.paths.root, environment=environment, now=lambda: datetime.now(UTC)
         )
         self._courier = Courier(self._alerts.outbox, receivers)
+        self._gathered: tuple[tuple[str, str, datetime], DriftEvidence | None] | None = None
         self._thinned = 0.0
 
     def look(self, *, now: datetime) -> Seen:
@@ -95,9 +98,9 @@ class Watch:
             self._looks.add(counted, replica=replica, now=now)
         usage = list(self._meter.read(totals, now=time.monotonic()))
         seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
-        board = board_of(seen, every=seconds_of(self._settings.look))
-        write_board(self._project.paths.run, board)
+        # Before the board: a disk that is full is what somebody may have to hear of.
         self._tell(seen, now=now)
+        write_board(self._project.paths.run, board_of(seen, every=seconds_of(self._settings.look)))
         if time.monotonic() - self._thinned > THIN_SECONDS:
             self._looks.thin(now=now)
             self._thinned = time.monotonic()
@@ -130,7 +133,7 @@ class Watch:
         signals += unseen_signals(self._looks, subject, self._settings, now=now)
         window = window_seen(self._looks, subject, self._settings, now=now)
         report = None if window is None else drift(subject.reference, window, settings=self._settings)
-        evidence = evidence_seen(self._looks, subject, self._settings, now=now)
+        evidence = self._evidence(subject, now=now)
         if report is not None:
             signals += drift_signals(report, evidence, settings=self._settings)
         signals += self._joint_signals(subject, now=now)
@@ -146,6 +149,14 @@ class Watch:
             window=window,
             quality=quality,
         )
+
+    def _evidence(self, subject: Subject, *, now: datetime) -> DriftEvidence | None:
+        """Gathered once a step, since it is of whole steps only: of a wide table it takes a second."""
+        *_, end = step_ends(now, seconds_of(self._settings.step))
+        of = (subject.version, subject.layout.rules, end)
+        if self._gathered is None or self._gathered[0] != of:
+            self._gathered = of, evidence_seen(self._looks, subject, self._settings, now=now)
+        return self._gathered[1]
 
     def _joint_signals(self, subject: Subject, *, now: datetime) -> Iterator[Signal]:
         seen = None if self._joint is None else self._joint.look(subject.version, now=now)
@@ -242,7 +253,9 @@ def main(arguments: Sequence[str]) -> int:
     pinned = pinned_by(given)
 
     def find() -> OpenProject:
-        return open_project(given.project, environment=os.environ)
+        project = open_project(given.project, environment=os.environ)
+        project_rules(project.settings)  # a rule that cannot be breaks the file as a wrong key does
+        return project
 
     try:
         while not stopped.is_set():
