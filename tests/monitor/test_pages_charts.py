@@ -4,11 +4,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from siklus.monitor.pages import palette
 from siklus.monitor.pages.axes import dates, moments_of
 from siklus.monitor.pages.svg import Axes, chart
 from siklus.monitor.pages.words import number, percent, printable, seconds
-from siklus.train import pictures
 from tests.monitor.pages import HOSTILE
 
 
@@ -53,11 +51,6 @@ def test_text_has_the_colour_of_the_page() -> None:
 
 def test_the_same_chart_is_drawn_as_the_same_bytes() -> None:
     assert chart(everything, about="x") == chart(everything, about="x")
-
-
-def test_pages_and_trainings_draw_in_the_same_colours() -> None:
-    names = ("INK", "QUIET", "PALE", "ACCENT", "SECOND", "LINES")
-    assert [getattr(palette, name) for name in names] == [getattr(pictures, name) for name in names]
 
 
 def test_dates_beyond_the_calendar_are_left_to_plain_numbers() -> None:

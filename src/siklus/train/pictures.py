@@ -11,16 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.extras import need
+from siklus.palette import ACCENT, INK, LINES, PALE, QUIET, SECOND
 from siklus.stats.losses import Floats, Truth
 from siklus.train.evaluate import CalibrationBins, Evaluation, Importance, Roc
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
-INK, QUIET, PALE, ACCENT, SECOND = "#22303c", "#8a97a3", "#c9d6df", "#1f6f8b", "#d1495b"
-LINES = (
-    *("#1f6f8b", "#d1495b", "#edae49", "#66a182", "#8d6a9f", "#2e4057"),
-    *("#c97b4a", "#7a8b99", "#3f9fd8", "#a3485f", "#9a9a3c", "#4d7c5b"),
-)
 STYLE = {
     "font.size": 10,
     "axes.titlesize": 11,

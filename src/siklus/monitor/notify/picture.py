@@ -14,7 +14,7 @@ from siklus.extras import need
 from siklus.monitor.alerts.events import Bars, Beside, Evidence, Series
 from siklus.monitor.notify.amounts import amount
 from siklus.monitor.notify.wording import moment, one_line
-from siklus.monitor.pages.palette import ACCENT, INK, PALE, QUIET, SECOND
+from siklus.palette import ACCENT, INK, PALE, QUIET, SECOND
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 

@@ -7,7 +7,6 @@ import numpy as np
 
 from siklus.extras import need
 from siklus.monitor.pages.axes import dates, few_ticks, gaps, moments_of, shares, upright
-from siklus.monitor.pages.palette import ACCENT, LINES, QUIET, SECOND
 from siklus.monitor.pages.svg import Axes, Drawing, chart
 from siklus.monitor.pages.words import count, label, printable
 from siklus.monitor.portrait.column import ColumnPortrait
@@ -15,6 +14,7 @@ from siklus.monitor.portrait.data import DataColumn
 from siklus.monitor.portrait.relation import ByClass
 from siklus.monitor.portrait.together import Together
 from siklus.monitor.portrait.trend import Spans, Trend
+from siklus.palette import ACCENT, LINES, QUIET, SECOND
 
 BAR_HEIGHT, BARS_MARGIN = 15, 34  # points; of charts whose bars lie, with a word at each
 HEAT_COLUMNS = 30  # more are no picture any more

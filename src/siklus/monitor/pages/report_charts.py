@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from siklus.monitor.pages.axes import dates, few_ticks, gaps, shares, upright
-from siklus.monitor.pages.palette import ACCENT, INK, LINES, QUIET, SECOND
 from siklus.monitor.pages.requests import Requests, Stretch
 from siklus.monitor.pages.svg import Axes, Drawing, chart
 from siklus.monitor.pages.words import label, number, printable
 from siklus.monitor.quality.report import QualityPart, QualityReport
+from siklus.palette import ACCENT, INK, LINES, QUIET, SECOND
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts, NumericProfile
 
 WORDS = 12  # told one by one; the others are one bar

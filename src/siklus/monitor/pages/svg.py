@@ -15,7 +15,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from siklus.extras import need
-from siklus.monitor.pages.palette import INK
+from siklus.palette import INK
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 

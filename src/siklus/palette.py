@@ -1,4 +1,4 @@
-"""The colours of all charts: the same on a light and on a dark page, and in a training's pictures."""
+"""The colours of all charts, which are the same on a light and on a dark page, in mails and in pictures."""
 
 INK, QUIET, PALE, ACCENT, SECOND = "#22303c", "#8a97a3", "#c9d6df", "#1f6f8b", "#d1495b"
 LINES = (
