@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from siklus.cli.output import results, table
 from siklus.monitor.alerts.listing import Listed, Listing
 from siklus.monitor.alerts.rules import Rule
-from siklus.monitor.notify.amounts import amount
+from siklus.monitor.amounts import amount
 from siklus.monitor.signals import SIGNALS
 from siklus.project.durations import duration_of, seconds_of
 from siklus.project.sections import Monitor

@@ -11,11 +11,13 @@ import typer
 from siklus.cli.control import project_control
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
+from siklus.monitor.amounts import amount
+from siklus.errors import FileError
+from siklus.files import lock
 from siklus.monitor.look import Seen
-from siklus.monitor.notify.amounts import amount
 from siklus.monitor.notify.courier import Delivery
 from siklus.monitor.signals import SIGNALS, Signal
-from siklus.monitor.watch import Watch, main
+from siklus.monitor.watch import LOCK, Watch, main
 from siklus.project.file import OpenProject
 
 MOST_FEATURES = 5
@@ -55,8 +57,15 @@ def watch(
 def _look(project: OpenProject) -> tuple[Seen, Delivery]:
     with project_control(project) as control:
         looking = Watch(project, control, environment=os.environ)
-        seen = looking.look(now=datetime.now(UTC))
-        return seen, looking.deliver(now=datetime.now(UTC), wait=DELIVERY_SECONDS)
+        try:
+            with lock(project.paths.run / LOCK, what="a watch"):
+                seen = looking.look(now=datetime.now(UTC))
+                return seen, looking.deliver(now=datetime.now(UTC), wait=DELIVERY_SECONDS)
+        except FileError as error:
+            if error.code != "FS002":
+                raise
+        # The watch that runs here asks the rules, and knows more: a rate takes two looks.
+        return looking.see(now=datetime.now(UTC)), Delivery()
 
 
 def _rows(signals: Sequence[Signal]) -> Iterator[tuple[str, str, str]]:

@@ -12,8 +12,8 @@ from siklus.deploy.quoting import checked_duration, label_value, one_line, plain
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
 from siklus.monitor.alerts.rules import Rule
+from siklus.monitor.amounts import amount
 from siklus.monitor.gauges import LAST_LOOK
-from siklus.monitor.notify.amounts import amount
 from siklus.monitor.notify.phrases import PHRASES
 from siklus.monitor.signals import SIGNALS
 from siklus.project.durations import duration_of, seconds_of

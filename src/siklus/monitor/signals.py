@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+YES = 0.5  # above it is yes, whatever a sum or an average made of 1 and 0 on its way
 RATE_WINDOW = "5m"  # over which rates and quantiles of requests are taken
 
 By: TypeAlias = Literal["feature"]

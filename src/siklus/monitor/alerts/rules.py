@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct, structs
 
 from siklus.errors import AlertError
-from siklus.monitor.signals import SIGNALS
+from siklus.monitor.signals import SIGNALS, YES
 from siklus.project.alerts import PlacedAlert, Severity
 from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.sections import Project
@@ -54,9 +54,6 @@ class Rule(Struct, frozen=True, kw_only=True):
         """Whether the value is nearer than the other to making the rule true, or makes it more so."""
         return value > than if self.comparison == ">" else value < than
 
-
-# Yes is 1 and no is 0, so that "above 0.5" is yes, whatever a sum or an average made of it on its way.
-YES = 0.5
 
 DEFAULTS: tuple[Rule, ...] = (
     Rule(

@@ -14,7 +14,7 @@ from siklus.monitor.alerts.outbox import AUTHOR, Outbox
 from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.alerts.silences import Silences
 from siklus.monitor.alerts.states import Standing
-from siklus.monitor.notify.amounts import amount
+from siklus.monitor.amounts import amount
 from siklus.monitor.signals import SIGNALS, Signal
 from siklus.registry.control import METADATA, Control
 from siklus.registry.journal import Entry, Journal, evidence_of, stamp

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from siklus.extras import need
 from siklus.monitor.alerts.events import Bars, Beside, Evidence, Series
-from siklus.monitor.notify.amounts import amount
+from siklus.monitor.amounts import amount
 from siklus.monitor.notify.wording import moment, one_line
 from siklus.palette import ACCENT, INK, PALE, QUIET, SECOND
 

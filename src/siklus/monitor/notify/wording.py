@@ -13,9 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from siklus.monitor.alerts.events import Event, Notification
-from siklus.monitor.notify.amounts import YES, amount
+from siklus.monitor.amounts import amount
 from siklus.monitor.notify.phrases import PHRASES, Phrase
-from siklus.monitor.signals import SIGNALS, SignalKind
+from siklus.monitor.signals import SIGNALS, YES, SignalKind
 
 LONGEST = 300  # characters of one name or value
 LONGEST_ADVICE = 2000

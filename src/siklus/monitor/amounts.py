@@ -1,8 +1,9 @@
-"""Values of signals as a person reads them."""
+"""Values of signals as a person reads them: in mails, pictures, tables and files for other tools."""
+
+from siklus.monitor.signals import YES
 
 DAY, HOUR, MINUTE = 86_400, 3600, 60
 BYTES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
-YES = 0.5  # above it, as alert rules have it
 
 
 def amount(value: float, unit: str) -> str:
