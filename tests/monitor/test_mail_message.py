@@ -11,7 +11,7 @@ import pytest
 
 from siklus.cli.main import COMMANDS
 from siklus.monitor.alerts.events import Event, Evidence, Notification
-from siklus.monitor.notify.amounts import amount
+from siklus.monitor.amounts import amount
 from siklus.monitor.notify.message import Envelope, compose
 from siklus.monitor.notify.phrases import PHRASES
 from siklus.monitor.notify.picture import picture
