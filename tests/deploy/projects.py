@@ -30,3 +30,10 @@ def deployed(folder: Path, target: str, *options: str) -> Path:
     """Where the command line has put a target's files."""
     assert main(["deploy", target, "--project", str(folder), *options]) == 0
     return folder / "deploy" / target
+
+
+def hurried(files: Path) -> Path:
+    """The same files, in which what takes a second takes a fifth of it: no key of siklus.toml is so short."""
+    for file in files.rglob("*.yml"):
+        file.write_text(file.read_text().replace(": 1s\n", ": 200ms\n"))
+    return files

@@ -18,7 +18,7 @@ from siklus.stats.shift import BinShift, bin_shift, pooled
 from tests.architecture.source import SRC
 from tests.deploy.dashboards.all import DASHBOARDS
 from tests.deploy.programs import Prometheus, free_port, running_prometheus
-from tests.deploy.projects import deployed, project
+from tests.deploy.projects import deployed, hurried, project
 from tests.serve.counting import PROFILES, flights
 from tests.serve.servers import Server, serving_bundle
 
@@ -51,14 +51,14 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     """A server with two workers that has answered, refused and been told outcomes, and who scrapes it."""
     home = tmp_path_factory.mktemp("live")
     bundle, port, state = flights(home / "bundle"), free_port(), home / "state"
-    files = deployed(project(home), "prometheus", "--target", f"127.0.0.1:{port}", "--every", "1s")
+    files = hurried(deployed(project(home), "prometheus", "--target", f"127.0.0.1:{port}", "--every", "1s"))
     options = ["--version", "7", "--port", str(port), "--state", str(state), "--workers", "2"]
     with serving_bundle(bundle, *options) as server, running_prometheus(files, home / "data") as prometheus:
         prometheus.until('up{job="flights"} == 1')
         write_board(state / "run", _board())
         for _ in range(ROUNDS):
             _traffic(server)
-            time.sleep(1)
+            time.sleep(0.4)
         # What was counted last is on the page within a second, and all that is made of it a little later.
         prometheus.until(f'siklus:signal{{signal="predictions_since_training"}} == {ASKED}')
         prometheus.until(f'siklus:feature:rows{{feature="origin"}} >= {ASKED}')

@@ -20,7 +20,7 @@ from tests.deploy.programs import (
     running_alertmanager,
     running_prometheus,
 )
-from tests.deploy.projects import deployed, project
+from tests.deploy.projects import deployed, hurried, project
 from tests.figures import Figure
 from tests.serve.bundles import regressor
 from tests.serve.servers import Server, serving_bundle
@@ -107,8 +107,8 @@ def test_the_tutorials_rule_mails_resolves_and_is_silenced(tmp_path: Path, figur
     smtp, server, manager = free_port(), free_port(), free_port()
     folder = project(tmp_path, PROJECT.format(port=smtp, enough=ENOUGH, advice=ADVICE))
     scraped = ("--target", f"127.0.0.1:{server}", "--alertmanager", f"127.0.0.1:{manager}", "--every", "1s")
-    rules = deployed(folder, "prometheus", *scraped)
-    routes = deployed(folder, "alertmanager", "--group-wait", "1s", "--group-interval", "1s")
+    rules = hurried(deployed(folder, "prometheus", *scraped))
+    routes = hurried(deployed(folder, "alertmanager", "--group-wait", "1s", "--group-interval", "1s"))
     check(program("amtool"), "check-config", "alertmanager.yml", cwd=routes)
     bundle = regressor(tmp_path / "bundle")
     with (
@@ -129,5 +129,5 @@ def test_the_tutorials_rule_mails_resolves_and_is_silenced(tmp_path: Path, figur
             _silence(alertmanager.base_url, tmp_path)
             _asked(second)
             eventually(lambda: _states(alertmanager), lambda states: "suppressed" in states)
-            time.sleep(3)  # three times as long as a group waits
+            time.sleep(1)  # five times as long as a group waits
             assert len(box.mails) == told
