@@ -11,9 +11,9 @@ import typer
 from siklus.cli.control import project_control
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
-from siklus.monitor.amounts import amount
 from siklus.errors import FileError
 from siklus.files import lock
+from siklus.monitor.amounts import amount
 from siklus.monitor.look import Seen
 from siklus.monitor.notify.courier import Delivery
 from siklus.monitor.signals import SIGNALS, Signal

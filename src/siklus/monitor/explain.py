@@ -61,7 +61,8 @@ def certainty(event: Event, seen: Seen) -> str:
         return next((column.said for column in seen.drift.columns if column.name == event.label), "")
     quality = seen.quality
     if event.signal == "quality_alarm" and quality is not None and quality.alarm is not None:
-        return quality.alarm.said
+        # Another machine's watch may have found what this one has not.
+        return quality.alarm.said if quality.alarm.alarm == (event.state == "firing") else ""
     if event.signal == "quality" and quality is not None and quality.recent is not None:
         low, high = quality.recent.low, quality.recent.high
         return "" if low is None or high is None else f"95 % interval {low:.4g} to {high:.4g}"

@@ -47,6 +47,7 @@ from siklus.monitor.quality.watch import QualitySeen, QualityWatch
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subject, Subjects
 from siklus.monitor.usage import UsageMeter
+from siklus.monitor.watches import Watches
 from siklus.project.durations import seconds_of
 from siklus.project.file import FILE_NAME, OpenProject, open_project
 from siklus.records.layout import Layout
@@ -83,6 +84,7 @@ class Watch:
         self._quality = QualityWatch(Layout(project.paths.records), project.settings)
         self._seen_quality: QualitySeen | None = None
         self._alerts = Alerts(control, project.settings.project.name)
+        self._watches = Watches(control, project.settings.project.name)
         self._rules = project_rules(project.settings)
         receivers = open_receivers(
             project.settings, root=project.paths.root, environment=environment, now=lambda: datetime.now(UTC)
@@ -92,12 +94,8 @@ class Watch:
         self._thinned = 0.0
 
     def look(self, *, now: datetime) -> Seen:
-        """Look, and put what was found on the board. Errors are those of database, bundle and disk."""
-        totals = read_totals(self._project.paths.run / "counters")
-        for replica, counted in self._counted(totals, now=now).items():
-            self._looks.add(counted, replica=replica, now=now)
-        usage = list(self._meter.read(totals, now=time.monotonic()))
-        seen = self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
+        """See, ask the rules, and put what was found on the board."""
+        seen = self.see(now=now)
         # Before the board: a disk that is full is what somebody may have to hear of.
         self._tell(seen, now=now)
         write_board(self._project.paths.run, board_of(seen, every=seconds_of(self._settings.look)))
@@ -105,6 +103,14 @@ class Watch:
             self._looks.thin(now=now)
             self._thinned = time.monotonic()
         return seen
+
+    def see(self, *, now: datetime) -> Seen:
+        """Keep what was counted, and tell nobody. Errors are those of database, bundle and disk."""
+        totals = read_totals(self._project.paths.run / "counters")
+        for replica, counted in self._counted(totals, now=now).items():
+            self._looks.add(counted, replica=replica, now=now)
+        usage = list(self._meter.read(totals, now=time.monotonic()))
+        return self._seen([*traffic_seen(self._looks, now=now), *usage], now=now)
 
     def deliver(self, *, now: datetime, wait: float) -> Delivery:
         """Hand out what waits to be delivered; takes no longer than ``wait`` seconds."""
@@ -116,7 +122,8 @@ class Watch:
         if self._settings.evaluator == "siklus":
             every = timedelta(seconds=seconds_of(self._settings.look))
             explain = partial(explained, seen=seen, history=self._history)
-            self._alerts.look(self._rules, seen.signals, now=now, every=every, explain=explain)
+            signals = self._watches.together(seen.signals, replica=self._replica, now=now, every=every)
+            self._alerts.look(self._rules, signals, now=now, every=every, explain=explain)
 
     def _counted(self, here: Totals, *, now: datetime) -> Mapping[str, Totals]:
         """What each replica has counted: this machine's own server, or all that Prometheus scrapes."""
