@@ -91,7 +91,7 @@ def test_lengths_of_time_have_a_fitting_unit() -> None:
         "–",
         "500 ms",
         "1 h",
-        "24 h",
+        "1 day",
         "30 days",
     ]
 

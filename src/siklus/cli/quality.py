@@ -13,9 +13,10 @@ from siklus.cli.output import JsonFlag, command_app, print_json, remarks, result
 from siklus.cli.registered import opened_version, registry_of
 from siklus.errors import BundleError, RegistryError
 from siklus.ledgers.totals import read_totals
+from siklus.monitor.amounts import amount
 from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.monitor.quality.report import QualityPart, QualityReport
-from siklus.monitor.quality.words import refused_feedback, seconds_told, told
+from siklus.monitor.quality.words import refused_feedback, told
 from siklus.monitor.subject import Subjects
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
@@ -123,10 +124,10 @@ def show(report: QualityReport) -> None:
 
 def _summary(report: QualityReport) -> Iterator[tuple[str, str]]:
     labels = report.whole.labels
-    share = "" if labels.coverage is None else f" ({100 * labels.coverage:.3g} %)"
+    share = "" if labels.coverage is None else f" ({amount(labels.coverage, 'share')})"
     yield "predictions", f"{labels.predictions:,}, of which {labels.labelled:,} have their outcome{share}"
     if labels.delay_median is not None:
-        half, most = seconds_told(labels.delay_median), seconds_told(labels.delay_p90)
+        half, most = _shown(labels.delay_median, "seconds"), _shown(labels.delay_p90, "seconds")
         yield "outcomes came", f"after {half} (half of them), {most} (nine tenths)"
     yield report.metric, _measured(report.whole.metrics.get(report.metric))
     if report.floor is not None:
@@ -147,14 +148,18 @@ def _parts(title: str, name: str, parts: Sequence[QualityPart], report: QualityR
             part.name,
             f"{part.labels.predictions:,}",
             f"{part.labels.labelled:,}",
-            "" if part.labels.coverage is None else f"{100 * part.labels.coverage:.3g} %",
-            seconds_told(part.labels.delay_median),
+            _shown(part.labels.coverage, "share"),
+            _shown(part.labels.delay_median, "seconds"),
             *_figures(part.metrics.get(report.metric)),
             part.verdict,
         )
         for part in parts
     ]
     return table(title, headings, rows)
+
+
+def _shown(value: float | None, unit: str) -> str:
+    return "" if value is None else amount(value, unit)
 
 
 def _figures(found: Estimate | None) -> tuple[str, str]:

@@ -16,21 +16,39 @@ def amount(value: float, unit: str) -> str:
         case "share":
             return f"{_short(100 * value)} %"
         case "seconds":
-            return _duration(value)
+            return length_of_time(value)
         case "bytes":
             return _bytes(value)
         case "yes/no":
             return "yes" if value > YES else "no"
         case "days":
-            return f"{_short(value)} {'day' if value == 1 else 'days'}"
+            return _counted(value, "day")
         case "rows/s":
             return f"{_short(value)} per second"
         case "cores":
-            return f"{_short(value)} {'core' if value == 1 else 'cores'}"
+            return _counted(value, "core")
         case "rows":
             return f"{value:,.0f}"
         case _:
             return _short(value)
+
+
+def length_of_time(seconds: float) -> str:
+    """In the unit that fits it.
+
+    >>> length_of_time(0.0042), length_of_time(90), length_of_time(86_400), length_of_time(200_000)
+    ('4.2 ms', '1.5 min', '1 day', '2.31 days')
+    """
+    if abs(seconds) >= DAY:
+        return _counted(round(seconds / DAY, 2), "day")
+    for size, unit in ((HOUR, "h"), (MINUTE, "min"), (1, "s")):
+        if abs(seconds) >= size:
+            return f"{_short(round(seconds / size, 2))} {unit}"
+    return f"{_short(1000 * seconds)} ms"
+
+
+def _counted(count: float, unit: str) -> str:
+    return f"{_short(count)} {unit}" if count == 1 else f"{_short(count)} {unit}s"
 
 
 def _short(value: float) -> str:
@@ -42,13 +60,6 @@ def _short(value: float) -> str:
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
-
-
-def _duration(seconds: float) -> str:
-    for size, unit in ((DAY, "days"), (HOUR, "h"), (MINUTE, "min"), (1, "s")):
-        if abs(seconds) >= size:
-            return f"{_short(round(seconds / size, 2))} {unit}"
-    return f"{_short(1000 * seconds)} ms"
 
 
 def _bytes(count: float) -> str:

@@ -2,6 +2,8 @@
 
 import math
 
+from siklus.monitor.amounts import length_of_time
+
 LONGEST = 60  # characters of a value; a page holds thousands of them
 LONGEST_LABEL = 22  # along an axis
 SET_OFF_FROM = 10_000  # thousands by commas
@@ -65,14 +67,7 @@ def number(value: float | None, digits: int = 4) -> str:
 def seconds(duration: float | None) -> str:
     """A length of time in the unit that fits it.
 
-    >>> seconds(0.0042), seconds(90), seconds(7200), seconds(200000)
-    ('4.2 ms', '90 s', '2 h', '2.3 days')
+    >>> seconds(7200), seconds(None)
+    ('2 h', '–')
     """
-    if duration is None or math.isnan(duration):
-        return "–"
-    if duration < 1:
-        return f"{1000 * duration:.3g} ms"
-    for limit, size, unit in ((120, 1, "s"), (3600, 60, "min"), (172_800, 3600, "h")):
-        if duration < limit:
-            return f"{duration / size:.3g} {unit}"
-    return f"{duration / 86_400:.2g} days" if duration < 8_640_000 else f"{duration / 86_400:,.0f} days"
+    return "–" if duration is None or math.isnan(duration) else length_of_time(duration)

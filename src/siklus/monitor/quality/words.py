@@ -17,7 +17,6 @@ REFUSED = {
     "refused": "for what can be no outcome",
     "error": "because they could not be stored",
 }
-UNITS = (("days", 86_400), ("h", 3600), ("min", 60), ("s", 1))
 
 
 def remarks_on(report: QualityReport, judged: Judged, *, fewest: int) -> Iterator[str]:
@@ -57,18 +56,6 @@ def refused_feedback(totals: Totals) -> Iterator[str]:
 def told(moment: datetime) -> str:
     """As a person reads it, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def seconds_told(seconds: float | None) -> str:
-    """A length of time in its largest unit, such as 1.5 h; "" for none.
-
-    >>> seconds_told(5400.0), seconds_told(0.25)
-    ('1.5 h', '0.25 s')
-    """
-    if seconds is None:
-        return ""
-    unit, size = next((found for found in UNITS if seconds >= found[1]), UNITS[-1])
-    return f"{seconds / size:.3g} {unit}"
 
 
 def _odd_labels(rows: JoinedRows) -> Iterator[str]:
