@@ -1,16 +1,24 @@
 """One look at one window: how often twenty columns without drift alarm, and how often a drift is found."""
 
-from collections.abc import Mapping
-from time import perf_counter
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from time import process_time
 
 import numpy as np
 import pytest
+from scipy.optimize import brentq
 from scipy.stats import norm
 
 from siklus.stats.families import holm
 from siklus.stats.profile import ColumnProfile
-from siklus.stats.shift import ColumnShift, bin_shift, bins_by_chance, column_shift
+from siklus.stats.shift import (
+    TOLERANCE,
+    ColumnShift,
+    Part,
+    bin_shift,
+    bins_by_chance,
+    column_shift,
+    slot_shift,
+)
 from tests.figures import Figure
 from tests.simulations.laws import TWENTY, Values, draw, profiles
 from tests.simulations.peers import evidently_alarms, ks_alarms
@@ -19,26 +27,23 @@ LEVEL = 0.05
 ROWS = 10_000  # of the reference
 
 
-class Reference(NamedTuple):
-    values: Mapping[str, Values]
-    columns: Mapping[str, ColumnProfile]
+Columns = Mapping[str, ColumnProfile]
 
 
-def references(count: int, *, rows: int = ROWS, seed: int = 0) -> list[Reference]:
+def references(count: int, *, rows: int = ROWS, seed: int = 0) -> Iterator[Columns]:
     rng = np.random.default_rng(seed)
-    drawn = [draw(TWENTY, rng, rows) for _ in range(count)]
-    return [Reference(values, profiles(TWENTY, values)) for values in drawn]
+    return (profiles(TWENTY, draw(TWENTY, rng, rows)) for _ in range(count))
 
 
-def judged(reference: Reference, window: Mapping[str, Values]) -> list[ColumnShift]:
+def judged(reference: Columns, window: Mapping[str, Values]) -> list[ColumnShift]:
     found = [
         column_shift(column.counts, column.count(window[name]), together=bins_by_chance(column))
-        for name, column in reference.columns.items()
+        for name, column in reference.items()
     ]
     return [shift for shift in found if shift is not None]
 
 
-def alarms(reference: Reference, window: Mapping[str, Values]) -> tuple[bool, bool]:
+def alarms(reference: Columns, window: Mapping[str, Values]) -> tuple[bool, bool]:
     """Is something there; is it beyond the tolerance? At 5 % over all columns together."""
     shifts = judged(reference, window)
     there = holm([shift.p for shift in shifts]).min() <= LEVEL
@@ -46,7 +51,7 @@ def alarms(reference: Reference, window: Mapping[str, Values]) -> tuple[bool, bo
     return bool(there), bool(beyond)
 
 
-def false_alarms(rows: int, among: list[Reference], *, windows: int) -> tuple[float, float]:
+def false_alarms(rows: int, among: Iterable[Columns], *, windows: int) -> tuple[float, float]:
     rng = np.random.default_rng(rows)
     found = [alarms(one, draw(TWENTY, rng, rows)) for one in among for _ in range(windows)]
     there, beyond = np.mean(found, axis=0)
@@ -54,13 +59,12 @@ def false_alarms(rows: int, among: list[Reference], *, windows: int) -> tuple[fl
 
 
 def test_without_drift_about_one_window_in_twenty_alarms(figure: Figure) -> None:
-    among = references(60)
     for rows in (200, 1000):
-        there, beyond = false_alarms(rows, among, windows=7)
-        figure(f"false alarms of one look, 20 columns, {rows} rows, 420 windows", f"{there:.1%}")
-        # 420 windows see 5 % as 3 to 7 % (two standard errors); the nightly run sees it better.
-        assert 0.02 <= there <= 0.07
-        assert beyond <= 0.02
+        there, beyond = false_alarms(rows, references(40), windows=5)
+        figure(f"false alarms of one look, 20 columns, {rows} rows, 200 windows", f"{there:.1%}")
+        # 200 windows see 5 % as 2 to 8 % (two standard errors); the nightly run sees it better.
+        assert 0.015 <= there <= 0.085
+        assert beyond <= 0.04
 
 
 @pytest.mark.slow
@@ -76,15 +80,40 @@ def test_the_family_wise_rate_is_within_3_and_7_percent(
     )
     figure(f"of these beyond the tolerance, {rows} rows", f"{beyond:.2%}")
     assert 0.03 <= there <= 0.07
-    assert beyond <= there
+    assert beyond <= 0.02
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [50, 500])
-def test_a_small_reference_raises_no_more_false_alarms(size: int, figure: Figure) -> None:
-    there, _ = false_alarms(1000, references(400, rows=size, seed=size), windows=1)
-    figure(f"family-wise false alarms, reference of {size} rows, 1000 rows", f"{there:.1%}")
-    assert there <= 0.12  # 400 windows, and X² of so few rows is an approximation
+@pytest.mark.parametrize(("size", "rows"), [(50, 1000), (500, 1000), (1000, 20_000)])
+def test_a_small_reference_raises_no_more_alarms(size: int, rows: int, figure: Figure) -> None:
+    there, beyond = false_alarms(rows, references(300, rows=size, seed=size), windows=2)
+    figure(
+        f"family-wise, reference of {size} rows, window of {rows}: something is there, beyond the tolerance",
+        f"{there:.1%}, {beyond:.1%}",
+    )
+    # X² of so few rows, or against so many, is an approximation; alarms are beyond the tolerance.
+    assert there <= 0.2
+    assert beyond <= 0.07
+
+
+@pytest.mark.parametrize(("n", "m"), [(500, ROWS), (2000, ROWS), (ROWS, ROWS), (ROWS, 500)])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.1])
+def test_a_slot_that_rises_by_just_the_tolerance_is_rarely_called_beyond_it(
+    share: float, n: int, m: int
+) -> None:
+    def distance(risen: float) -> float:
+        both = (n * risen + m * share) / (n + m)
+        return (risen - share) ** 2 / (both * (1 - both)) - TOLERANCE
+
+    risen = brentq(distance, share + 1e-9, 0.9)
+    rng = np.random.default_rng(0)
+    hits = zip(
+        rng.binomial(m, share, size=400).tolist(), rng.binomial(n, risen, size=400).tolist(), strict=True
+    )
+    p = np.array([slot_shift("missing", Part(old, m), Part(new, n)).p_beyond for old, new in hits])
+    # 400 draws see 5 % as at most 7 %. With a normal approximation it was up to 28 %.
+    assert (p <= 0.05).mean() <= 0.09
+    assert (p <= 0.005).mean() <= 0.02
 
 
 def peers_alarm(rows: int, *, windows: int) -> tuple[float, float]:
@@ -98,7 +127,7 @@ def peers_alarm(rows: int, *, windows: int) -> tuple[float, float]:
 
 
 def test_what_others_say_of_the_same_columns_without_drift(figure: Figure) -> None:
-    ks, evidently = peers_alarm(500, windows=25)
+    ks, evidently = peers_alarm(500, windows=15)
     figure("a KS test a column without drift, 500 rows: windows with an alarm", f"{ks:.0%}")
     figure("Evidently's default without drift, 500 rows: windows with an alarm", f"{evidently:.0%}")
     assert ks >= 0.3
@@ -129,7 +158,7 @@ def drifted(kind: str, rng: np.random.Generator, rows: int) -> dict[str, Values]
     return window
 
 
-def power(kind: str, among: list[Reference], *, windows: int, rows: int = 2000) -> tuple[float, float]:
+def power(kind: str, among: Iterable[Columns], *, windows: int, rows: int = 2000) -> tuple[float, float]:
     rng = np.random.default_rng(0)
     found = [alarms(one, drifted(kind, rng, rows)) for one in among for _ in range(windows)]
     there, beyond = np.mean(found, axis=0)
@@ -137,9 +166,8 @@ def power(kind: str, among: list[Reference], *, windows: int, rows: int = 2000) 
 
 
 def test_a_drift_of_one_column_of_twenty_is_found(figure: Figure) -> None:
-    among = references(10)
     for kind, least in (("0.2", 0.95), ("missing", 0.95)):
-        there, beyond = power(kind, among, windows=4)
+        there, beyond = power(kind, references(6), windows=4)
         figure(
             f"one column of 20 drifts ({kind}), 2000 rows: found, and beyond the tolerance",
             f"{there:.0%}, {beyond:.0%}",
@@ -180,9 +208,10 @@ def test_bounds_of_the_effect_cover_it(shift: float, figure: Figure) -> None:
 
 def test_a_million_rows_are_judged_at_once(figure: Figure) -> None:
     [reference] = references(1)
-    window = draw(TWENTY, np.random.default_rng(1), 1_000_000)
-    began = perf_counter()
+    rows = draw(TWENTY, np.random.default_rng(1), 100_000)
+    window = {name: np.tile(values, 10) for name, values in rows.items()}
+    began = process_time()
     assert len(judged(reference, window)) == 20
-    took = perf_counter() - began
-    figure("a million rows of 20 columns, counted and judged", f"{took:.2f} s")
-    assert took < 10
+    took = process_time() - began
+    figure("a million rows of 20 columns, counted and judged", f"{took:.2f} s of one core")
+    assert took < 6
