@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 # Cells: a figure's name in backticks, its value, and the test that tells it.
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| `(tests/[\w/]+\.py)::(\w+)` \|$", re.MULTILINE)
 
-# What tests there measure is no fault that a server survives: docs/statistics.md, drift.md and others tell it.
+# What tests there measure is no fault that a server survives: other pages tell it.
 OF_OTHER_PAGES = {"benchmarks", "cli", "deploy", "monitor", "simulations", "stats"}
 
 
