@@ -1,7 +1,6 @@
 """A column now beside training, as evidence that a mail can show: shares by bin."""
 
 import math
-from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -33,7 +32,7 @@ def beside(name: str, reference: ColumnProfile, window: ColumnProfile) -> Beside
     ]
     if isinstance(reference, CategoryProfile):
         rows = _frequent(rows)
-    slots = list(_slots(now, training))
+    slots = slot_shares(now, training)
     labels, shares_now, shares_training = zip(*rows, *slots, strict=True)
     return Beside(
         title=name,
@@ -67,9 +66,10 @@ def _frequent(rows: list[tuple[str, float, float]]) -> list[tuple[str, float, fl
     return [*shown, (OTHER, sum(row[1] for row in rest), sum(row[2] for row in rest))]
 
 
-def _slots(now: Counts, training: Counts) -> Iterator[tuple[str, float, float]]:
-    """Only those that hold anything."""
-    for slot, label in SLOTS.items():
-        here, there = getattr(now, slot), getattr(training, slot)
-        if here or there:
-            yield label, here / now.rows, there / training.rows
+def slot_shares(now: Counts, training: Counts) -> list[tuple[str, float, float]]:
+    """Cells that no bin takes, where there are any: what they are, and their shares of all cells of each."""
+    return [
+        (label, getattr(now, slot) / now.rows, getattr(training, slot) / training.rows)
+        for slot, label in SLOTS.items()
+        if getattr(now, slot) or getattr(training, slot)
+    ]

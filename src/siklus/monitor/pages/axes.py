@@ -55,6 +55,12 @@ def gaps(values: Sequence[float | None]) -> list[float]:
     return [GAP if value is None else value for value in values]
 
 
+def legend(axes: Axes, *, least: int = 2) -> None:
+    """Above the chart, where at least so many things have a name."""
+    if len(axes.get_legend_handles_labels()[0]) >= least:
+        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
+
+
 def upright(axes: Axes) -> None:
     """A quiet grid for reading heights off."""
     axes.grid(axis="y")

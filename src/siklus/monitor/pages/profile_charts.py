@@ -6,7 +6,7 @@ from itertools import cycle
 import numpy as np
 
 from siklus.extras import need
-from siklus.monitor.pages.axes import dates, few_ticks, gaps, moments_of, shares, upright
+from siklus.monitor.pages.axes import dates, few_ticks, gaps, legend, moments_of, shares, upright
 from siklus.monitor.pages.svg import Axes, Drawing, chart
 from siklus.monitor.pages.words import count, label, printable
 from siklus.monitor.portrait.column import ColumnPortrait
@@ -99,8 +99,7 @@ def by_target(column: DataColumn, *, target: str) -> Drawing | None:
         upright(axes)
         few_ticks(axes.yaxis) if means else shares(axes.yaxis)
         axes.set_ylabel(what if len(found.told) != 1 or means else f"{what} = {label(found.told[0].name)}")
-        if len(found.told) > 1:
-            axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
+        legend(axes)
 
     about = f"{printable(what)} by values of column {name}, with intervals at 95 %"
     return chart(draw, about=about, height=225)
@@ -141,8 +140,7 @@ def over_time(column: DataColumn, spans: Spans) -> Drawing | None:
             _shares(axes, x, found)
         upright(axes)
         dates(axes.xaxis, as_dates) if as_dates else few_ticks(axes.xaxis)
-        if len(axes.get_legend_handles_labels()[0]) > 1:
-            axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
+        legend(axes)
 
     return chart(draw, about=f"Column {printable(column.portrait.name)} over time")
 

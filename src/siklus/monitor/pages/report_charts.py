@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from siklus.monitor.pages.axes import dates, few_ticks, gaps, shares, upright
+from siklus.monitor.beside import OTHER, slot_shares
+from siklus.monitor.pages.axes import dates, few_ticks, gaps, legend, shares, upright
 from siklus.monitor.pages.requests import Requests, Stretch
 from siklus.monitor.pages.svg import Axes, Drawing, chart
 from siklus.monitor.pages.words import label, number, printable
@@ -16,13 +17,6 @@ from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts, Numeric
 WORDS = 12  # told one by one; the others are one bar
 BAR_HEIGHT, MARGIN = 17, 56  # points, where bars lie
 EDGES_NAMED = 5  # along the axis of a number's bins
-SLOTS = {
-    "missing": "missing",
-    "non_finite": "infinite",
-    "below_minimum": "too low",
-    "above_maximum": "too high",
-    "unseen": "new words",
-}
 
 
 def asked(found: Requests) -> Drawing | None:
@@ -46,7 +40,7 @@ def asked(found: Requests) -> Drawing | None:
         few_ticks(axes.yaxis, whole=True)
         _whole_time(axes, found.whole.since, found.whole.until)
         axes.set_ylabel("predictions")
-        _legend(axes)
+        legend(axes)
 
     return chart(draw, about="Predictions asked for over time, by what became of them")
 
@@ -67,7 +61,7 @@ def latency(found: Requests) -> Drawing | None:
         few_ticks(axes.yaxis)
         _whole_time(axes, found.whole.since, found.whole.until)
         axes.set_ylabel("milliseconds")
-        _legend(axes)
+        legend(axes)
 
     return chart(draw, about="Latency over time: median and 95 % quantile")
 
@@ -83,7 +77,7 @@ def beside_training(name: str, reference: ColumnProfile, window: ColumnProfile) 
 
 def _numbers_beside(name: str, reference: NumericProfile, window: ColumnProfile) -> Drawing:
     now, then = _shares(window.counts), _shares(reference.counts)
-    slots = _slots(reference.counts, window.counts)
+    slots = slot_shares(window.counts, reference.counts)
     bins = len(now)
 
     def draw(axes: Axes) -> None:
@@ -105,20 +99,20 @@ def _numbers_beside(name: str, reference: NumericProfile, window: ColumnProfile)
         upright(axes)
         shares(axes.yaxis)
         axes.set_ylim(bottom=0)
-        _legend(axes)
+        legend(axes)
 
     return chart(draw, about=f"Shares of {printable(name)} by bin, now and in training")
 
 
 def _words_beside(name: str, reference: CategoryProfile, window: ColumnProfile) -> Drawing:
     now, then = _shares(window.counts), _shares(reference.counts)
-    words = [*reference.words, "other words"]
+    words = [*reference.words, OTHER]
     order = np.argsort(-np.maximum(now, then), kind="stable")
     kept, rest = order[:WORDS], order[WORDS:]
     bars = [(label(words[i]), float(now[i]), float(then[i])) for i in kept if now[i] or then[i]]
     if len(rest) and (now[rest].sum() or then[rest].sum()):
         bars.append((f"{len(rest)} more", float(now[rest].sum()), float(then[rest].sum())))
-    slots = _slots(reference.counts, window.counts)
+    slots = slot_shares(window.counts, reference.counts)
     colours = [ACCENT] * len(bars) + [SECOND] * len(slots)
     bars = [*bars, *slots]
 
@@ -134,7 +128,7 @@ def _words_beside(name: str, reference: CategoryProfile, window: ColumnProfile) 
         axes.grid(axis="x")
         shares(axes.xaxis)
         axes.set_xlim(left=0)
-        _legend(axes)
+        legend(axes)
 
     about = f"Shares of the words of {printable(name)}, now and in training"
     return chart(draw, about=about, height=MARGIN + BAR_HEIGHT * len(bars))
@@ -167,7 +161,7 @@ def quality_over_time(found: QualityReport) -> Drawing | None:
                 linestyle="--",
                 label=f"floor {number(found.floor.limit)}",
             )
-            _legend(axes, least=1)
+            legend(axes, least=1)
         upright(axes)
         few_ticks(axes.yaxis)
         _whole_time(axes, found.since, found.until)
@@ -216,20 +210,6 @@ def _shares(counts: Counts) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array(counts.bins, dtype=np.float64) / counts.rows
 
 
-def _slots(reference: Counts, window: Counts) -> list[tuple[str, float, float]]:
-    """Cells that no bin takes, where there are any: what they are, and their shares now and in training."""
-    found = [
-        (text, getattr(window, slot) / window.rows, getattr(reference, slot) / reference.rows)
-        for slot, text in SLOTS.items()
-    ]
-    return [slot for slot in found if slot[1] or slot[2]]
-
-
 def _whole_time(axes: Axes, since: datetime, until: datetime) -> None:
     axes.set_xlim(since, until)
     dates(axes.xaxis, [since, until])
-
-
-def _legend(axes: Axes, *, least: int = 2) -> None:
-    if len(axes.get_legend_handles_labels()[0]) >= least:
-        axes.legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1.0), borderaxespad=0)
