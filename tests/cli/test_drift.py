@@ -78,7 +78,7 @@ def test_few_rows_are_not_judged(registered: Path, tmp_path: Path, count: int) -
     file.write_text("a,b,side\n" + "9,9,l\n" * count)
     found = siklus("drift", "-C", registered, "--data", file, "--fail")
     assert found.code == 0
-    assert "Not enough rows yet: nothing is judged; 200 are needed" in found.out
+    assert f"Not enough rows yet: {count} of 200" in found.out
 
 
 def test_one_file_is_held_against_another(registered: Path, tmp_path: Path) -> None:
@@ -99,6 +99,20 @@ def test_files_need_no_version(tmp_path: Path) -> None:
     refused = siklus("drift", "-C", folder, "--data", new)
     assert refused.code == 2
     assert "MO005" in refused.err
+
+
+def test_what_is_served_is_judged_by_all_commands_and_not_what_production_is_called(own: Path) -> None:
+    answered("traffic", "set", "--champion", "2", "-C", own)
+    assert answered("drift", "-C", own)["against"] == "the training of version 2"
+    assert answered("quality", "-C", own)["champion"] == "2"
+    assert answered("report", "-C", own)["version"] == "2"
+
+
+def test_an_empty_log_is_told_where_there_is_no_version_yet(tmp_path: Path) -> None:
+    folder = new_project(tmp_path / "untrained", straight_rows(60))
+    found = siklus("drift", "-C", folder, "--against", folder / "rows.csv")
+    assert found.code == 0
+    assert "siklus: no row in that time; the log holds none at all" in " ".join(found.err.split())
 
 
 def test_another_version_can_be_asked_for(registered: Path, tmp_path: Path) -> None:

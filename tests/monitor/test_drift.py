@@ -177,7 +177,7 @@ def test_few_rows_are_not_judged(count: int) -> None:
     assert not found.enough
     assert not found.alarm
     assert {column.verdict for column in found.columns} <= {"too few"}
-    assert say_report(found) == f"not enough rows yet: {count} of the 200 that a judgement takes"
+    assert say_report(found) == f"not enough rows yet: {count} of 200"
 
 
 def test_a_reference_of_fifty_rows_says_so_and_sees_large_changes_only() -> None:

@@ -61,6 +61,8 @@ def test_few_rows_are_not_judged() -> None:
     found = joint_drift(tied(5000, seed=1), tied(50, seed=2), columns=COLUMNS, settings=SETTINGS)
     assert (found.verdict, found.alarm, found.auc) == ("too few", False, None)
     assert found.said == "not enough rows yet: 50 of 200"
+    found = joint_drift(tied(50, seed=1), tied(5000, seed=2), columns=COLUMNS, settings=SETTINGS)
+    assert found.said == "the reference has too few rows for a classifier: 50 of 200"
 
 
 def test_a_small_change_of_many_rows_is_within_the_tolerance() -> None:

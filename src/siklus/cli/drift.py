@@ -11,7 +11,7 @@ from rich.console import Console
 
 from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
-from siklus.cli.registered import has_registry, opened_version
+from siklus.cli.registered import champion_of, opened_version
 from siklus.cli.windows import (
     Judge,
     Window,
@@ -22,18 +22,19 @@ from siklus.cli.windows import (
     traffic_window,
 )
 from siklus.contract.columns import Tensor, Text, read_contract
-from siklus.errors import MonitorError
+from siklus.errors import MonitorError, RegistryError
 from siklus.monitor.drift.joint import JointDrift, joint_drift_of, joint_drift_of_rows
 from siklus.monitor.drift.judge import drift as judge_window
 from siklus.monitor.drift.report import ColumnDrift, DriftReport
 from siklus.monitor.drift.rows import WindowRows, profile_reference
-from siklus.monitor.drift.words import TRAINING, percent
+from siklus.monitor.drift.words import TRAINING, percent, say_chance, say_far, say_too_few
 from siklus.project.file import OpenProject
 from siklus.records.reading import PredictionRecord
 from siklus.stats.profile import Profile
 
 app = command_app()
 
+NO_VERSION = "RG001"
 STEADY_NAMED = 12  # columns of which nothing is to be said but their names
 WIDE = 110  # characters of a terminal from which on a sentence beside the numbers is readable
 PROBLEMS_SAID = 8  # columns of which it is told how they break the contract
@@ -67,7 +68,7 @@ def drift(
         str | None,
         typer.Option(
             "--against",
-            help="A version (a number, a stage, `latest`) or a file; production by default.",
+            help="A version (a number, a stage, `latest`) or a file; what is served by default.",
             show_default=False,
         ),
     ] = None,
@@ -108,7 +109,7 @@ def drift(
             }
         )
     else:
-        _show(report, seen, reference)
+        _show(report, seen, reference, where=where)
         if told_apart is not None:
             _show_joint(told_apart)
     for line in [*_remarks(judge, seen), *report.remarks]:
@@ -126,9 +127,12 @@ def _as_file(against: str | None) -> Path | None:
 
 def _judge(project: OpenProject, which: str | None) -> Judge:
     """The version that is asked for; the contract alone where there is none yet."""
-    if which is None and not has_registry(project):
+    try:
+        bundle = champion_of(project) if which is None else opened_version(project, which)[1]
+    except RegistryError as error:
+        if which is not None or error.code != NO_VERSION:
+            raise
         return Judge(contract=read_contract(project.paths.contract), bundle=None)
-    _, bundle = opened_version(project, which)
     return Judge(contract=bundle.contract, bundle=bundle)
 
 
@@ -166,15 +170,15 @@ def _joint(project: OpenProject, judge: Judge, reference: Reference, seen: Windo
     return joint_drift_of(judge.bundle, seen.rows, paths=project.paths, settings=settings)
 
 
-def _show(report: DriftReport, seen: Window, reference: Reference) -> None:
+def _show(report: DriftReport, seen: Window, reference: Reference, *, where: str) -> None:
     console = results()
     console.print(
         f"{report.rows:,} rows of {seen.said}, beside {report.reference_rows:,} of {reference.said}",
         markup=False,
     )
     if not report.enough:
-        wanted = f"{report.min_rows:,} are needed ([monitor] min_rows)"
-        console.print(f"Not enough rows yet: nothing is judged; {wanted}", markup=False)
+        said = say_too_few(report.rows, report.min_rows).capitalize()
+        console.print(f"{said} ([monitor] min_rows), so nothing is judged", markup=False)
         return
     told = [column for column in report.columns if column.verdict != "steady"]
     if told:
@@ -184,7 +188,7 @@ def _show(report: DriftReport, seen: Window, reference: Reference) -> None:
     steady = [column.name for column in report.columns if column.verdict == "steady"]
     if steady:
         more = f" and {len(steady) - STEADY_NAMED} more" if len(steady) > STEADY_NAMED else ""
-        console.print(f"As in training: {', '.join(steady[:STEADY_NAMED])}{more}", markup=False)
+        console.print(f"As {where}: {', '.join(steady[:STEADY_NAMED])}{more}", markup=False)
     console.print(_verdict(report), markup=False)
     if told:
         console.print(
@@ -213,34 +217,12 @@ def _row(column: ColumnDrift) -> tuple[str, ...]:
     return (
         column.name,
         column.verdict,
-        _far(column),
-        chance(column.p),
-        chance(column.q),
+        say_far(column.effect),
+        say_chance(column.p),
+        say_chance(column.q),
         "" if column.psi is None else f"{column.psi:.2f}",
         column.said,
     )
-
-
-def _far(column: ColumnDrift) -> str:
-    """δ is about d² for a mean that moves by d σ."""
-    effect = column.effect
-    if effect is None:
-        return ""
-    low, middle, high = (max(value, 0.0) ** 0.5 for value in (effect.low, effect.distance, effect.high))
-    return f"{middle:.2f} ({low:.2f}–{high:.2f})"
-
-
-def chance(p: float | None) -> str:
-    """A p-value for a person.
-
-    >>> chance(0.0312), chance(1e-30), chance(0.0004)
-    ('0.03', '<1e-9', '0.0004')
-    """
-    if p is None:
-        return ""
-    if p < 1e-9:
-        return "<1e-9"
-    return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"
 
 
 def _verdict(report: DriftReport) -> str:
@@ -257,7 +239,7 @@ def _show_joint(found: JointDrift) -> None:
     if found.auc is None:
         console.print(f"All columns together: {found.said}", markup=False)
         return
-    interval = f"AUC {found.auc:.3f} ({found.low:.3f}–{found.high:.3f}), p {chance(found.p)}"
+    interval = f"AUC {found.low:.3f} to {found.high:.3f} (95 %), p {say_chance(found.p)}"
     console.print(f"All columns together: {found.said}; {interval}", markup=False)
 
 
@@ -272,7 +254,8 @@ def _remarks(judge: Judge, seen: Window) -> Iterator[str]:
     if rows is not None and rows.unlogged:
         yield f"not compared, because the log keeps no sensitive column: {', '.join(rows.unlogged)}"
     if seen.source == "log" and not seen.profile.rows:
-        yield f"no row of version {judge.version} in that time; {_newest(seen.newest)}"
+        whose = "" if judge.version is None else f" of version {judge.version}"
+        yield f"no row{whose} in that time; {_newest(seen.newest)}"
     unlike = [column.name for column in judge.contract.columns if isinstance(column, Text | Tensor)]
     if unlike:
         yield f"not compared, because texts and tensors have no bins: {', '.join(unlike)}"

@@ -10,14 +10,13 @@ import typer
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.cli.options import HERE, ProjectOption, listed, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
-from siklus.cli.registered import opened_version, registry_of
+from siklus.cli.registered import champion_of, registry_of
 from siklus.errors import BundleError, RegistryError
 from siklus.ledgers.totals import read_totals
 from siklus.monitor.amounts import amount
 from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.monitor.quality.report import QualityPart, QualityReport
 from siklus.monitor.quality.words import refused_feedback, told
-from siklus.monitor.subject import Subjects
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.stats.intervals import Estimate
@@ -81,12 +80,6 @@ def quality(
         for line in report.remarks:
             remarks().print(f"siklus: {line}", markup=False)
     return BEYOND if fail and report.beyond else 0
-
-
-def champion_of(project: OpenProject) -> Bundle:
-    """What servers here answer with by the traffic policy, or else what the registry has in production."""
-    found = Subjects(project.paths).current()
-    return opened_version(project, None)[1] if found is None else found.bundle
 
 
 def versions_of(project: OpenProject, champion: Bundle) -> Callable[[str], Bundle | None]:

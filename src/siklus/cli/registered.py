@@ -4,6 +4,7 @@ from pathlib import Path
 
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.errors import RegistryError
+from siklus.monitor.subject import Subjects
 from siklus.project.file import OpenProject
 from siklus.registry.stages import Stage
 from siklus.registry.versions import LATEST, Registry, Version
@@ -50,3 +51,9 @@ def fetched(project: OpenProject, which: str | None) -> tuple[Version, Path]:
 def opened_version(project: OpenProject, which: str | None) -> tuple[Version, Bundle]:
     version, path = fetched(project, which)
     return version, open_bundle(path, version=str(version.number))
+
+
+def champion_of(project: OpenProject) -> Bundle:
+    """What servers here answer with by the traffic policy, or else what the registry has in production."""
+    found = Subjects(project.paths).current()
+    return opened_version(project, None)[1] if found is None else found.bundle

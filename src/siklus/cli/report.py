@@ -12,8 +12,8 @@ from siklus.bundle.read import Bundle
 from siklus.cli.control import has_control, project_control
 from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results
-from siklus.cli.quality import champion_of, versions_of
-from siklus.cli.registered import opened_version
+from siklus.cli.quality import versions_of
+from siklus.cli.registered import champion_of, opened_version
 from siklus.cli.windows import Judge, Window, traffic_window
 from siklus.files import write_atomic
 from siklus.monitor.alerts.store import KIND, Alerts

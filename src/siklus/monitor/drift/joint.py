@@ -27,6 +27,7 @@ from siklus.data.snapshot import open_snapshot
 from siklus.errors import MonitorError
 from siklus.extras import need
 from siklus.monitor.drift.rows import WindowRows, decode_leniently, rows_of_records
+from siklus.monitor.drift.words import say_too_few
 from siklus.project.paths import Paths
 from siklus.project.sections import Monitor
 from siklus.records.layout import Layout
@@ -97,7 +98,7 @@ def joint_drift(
         reference_rows=len(old),
         false_alarm_rate=settings.false_alarm_rate,
         auc_tolerated=tolerated,
-        said=f"not enough rows yet: {min(len(old), len(new)):,} of {settings.min_rows:,}",
+        said=_too_few(len(old), len(new), settings.min_rows),
     )
     if min(len(old), len(new)) < settings.min_rows:
         return found
@@ -237,6 +238,13 @@ def _shuffled(matrix: FloatRows, column: int, rng: np.random.Generator) -> Float
     copy = matrix.copy()
     copy[:, column] = rng.permutation(copy[:, column])
     return copy
+
+
+def _too_few(old: int, new: int, fewest: int) -> str:
+    """It takes as many on either side."""
+    if new < fewest:
+        return say_too_few(new, fewest)
+    return f"the reference has too few rows for a classifier: {old:,} of {fewest:,}"
 
 
 def _said(verdict: JointVerdict, auc: float, used: Sequence[UsedColumn]) -> str:

@@ -53,13 +53,42 @@ def say_jump(jump: Jump, *, where: str = TRAINING) -> str:
 def say_report(report: DriftReport) -> str:
     """The whole look in a sentence."""
     if not report.enough:
-        return f"not enough rows yet: {report.rows:,} of the {report.min_rows:,} that a judgement takes"
+        return say_too_few(report.rows, report.min_rows)
     if not report.alarm:
         return f"no drift: {report.rows:,} rows look like those of training, or differ within the tolerance"
     found = report.alarming
     named = "; ".join(f"{column.name}: {column.said}" for column in found[:COLUMNS_SAID])
     more = f"; and {len(found) - COLUMNS_SAID} more" if len(found) > COLUMNS_SAID else ""
     return f"drift in {len(found)} of {len(report.columns)} columns. {named}{more}"
+
+
+def say_too_few(rows: int, fewest: int) -> str:
+    """
+    >>> say_too_few(50, 200)
+    'not enough rows yet: 50 of 200'
+    """
+    return f"not enough rows yet: {rows:,} of {fewest:,}"
+
+
+def say_far(effect: Effect | None) -> str:
+    """The shift of a mean in σ, with its interval; δ is about d² for one that moves by d σ. "" for none."""
+    if effect is None:
+        return ""
+    low, middle, high = (max(value, 0.0) ** 0.5 for value in (effect.low, effect.distance, effect.high))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def say_chance(p: float | None) -> str:
+    """A p-value for a person; "" for none.
+
+    >>> say_chance(0.0312), say_chance(1e-30), say_chance(0.0004)
+    ('0.03', '<1e-9', '0.0004')
+    """
+    if p is None:
+        return ""
+    if p < 1e-9:
+        return "<1e-9"
+    return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"
 
 
 def say_evidence(evidence: DriftEvidence, *, step: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from siklus.monitor.drift.report import PREDICTION, ColumnDrift
-from siklus.monitor.drift.words import say_report
+from siklus.monitor.drift.words import say_chance, say_far, say_report
 from siklus.monitor.pages import report_charts as charts
 from siklus.monitor.pages.html import rendered
 from siklus.monitor.pages.svg import Drawing
@@ -137,25 +137,8 @@ def _row(column: ColumnDrift) -> Row:
         verdict=column.verdict,
         alarming=column.alarming,
         said=column.said,
-        far=_far(column),
-        p=_chance(column.p),
-        q=_chance(column.q),
+        far=say_far(column.effect),
+        p=say_chance(column.p),
+        q=say_chance(column.q),
         psi="" if column.psi is None else f"{column.psi:.2f}",
     )
-
-
-def _far(column: ColumnDrift) -> str:
-    """In σ: the distance is about d² for a mean that moves by d σ."""
-    if column.effect is None:
-        return ""
-    effect = column.effect
-    low, middle, high = (max(value, 0.0) ** 0.5 for value in (effect.low, effect.distance, effect.high))
-    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
-
-
-def _chance(p: float | None) -> str:
-    if p is None:
-        return ""
-    if p < 1e-9:
-        return "<1e-9"
-    return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"
