@@ -11,6 +11,7 @@ from sklearn.metrics import mutual_info_score
 
 from siklus.contract.columns import Category, Contract, Number, Target
 from siklus.contract.survey import survey
+from siklus.monitor.pages.profile_charts import distribution
 from siklus.monitor.portrait.column import portray_column
 from siklus.monitor.portrait.data import Asked, DataColumn, Portrait, portray
 from siklus.monitor.portrait.grouping import groups_of
@@ -259,3 +260,12 @@ def test_a_column_of_texts_shows_their_lengths() -> None:
     assert found.of_lengths
     assert found.histogram is not None
     assert sum(found.histogram.counts) == 100
+
+
+def test_words_that_name_their_row_have_no_groups() -> None:
+    """Each group would be a row, and what it tells of the target chance."""
+    names = objects([f"ID{i:05}" for i in range(40)])
+    found = portray(Table({"id": names, "y": np.arange(40) % 2 == 0}), Asked(target="y"))
+    column = column_of(found, "id")
+    assert column.relation is None
+    assert distribution(column.portrait) is None, "all are equally long: there is nothing to see"

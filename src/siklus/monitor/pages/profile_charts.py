@@ -24,7 +24,10 @@ HEAT_COLOURS = (SECOND, "#f4f6f8", ACCENT)
 
 
 def distribution(column: ColumnPortrait) -> Drawing | None:
-    """A histogram, or bars of the most frequent words; None for what has neither."""
+    """A histogram, or bars of the most frequent words; None for what has neither, and for texts that are all
+    equally long."""
+    if column.of_lengths and column.histogram is not None and len(column.histogram.counts) == 1:
+        return None
     few = column.nature == "integer" and column.distinct <= len(column.frequent)
     if column.histogram is not None and not few:
         return _histogram(column)

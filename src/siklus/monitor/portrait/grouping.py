@@ -33,10 +33,13 @@ class Groups:
 
 
 def groups_of(seen: Survey) -> Groups | None:
-    """By value where they are few, else by quantiles; None for cells that cannot be told apart."""
+    """By value where they are few, else by quantiles; None for cells that cannot be told apart, and for many
+    words of which none stands twice: a group would be a single row."""
     if seen.nature in ("empty", "tensor", "unreadable"):
         return None
     values = np.unique(seen.present)
+    if seen.nature == "string" and len(values) == len(seen.present) > WORDS:
+        return None
     if seen.nature in ("string", "boolean") or len(values) <= GROUPS:
         return _by_value(seen)
     return _by_quantile(seen) if len(usable(values)) else None
