@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from siklus.ledgers.layouts import Layout, ServerLayout, read_layout
 from siklus.ledgers.totals import ServerTotals, Totals, VersionTotals
+from siklus.monitor.microseconds import moment_of, us_of
 from siklus.project.sections import Project
 from siklus.registry.control import METADATA, Control
 
@@ -80,7 +81,7 @@ class Looks:
         that nothing is lost with them.
         """
         replica = self._named(replica)
-        taken, of_replica = _us(now), (LOOKS.c.model == self._model) & (LOOKS.c.replica == replica)
+        taken, of_replica = us_of(now), (LOOKS.c.model == self._model) & (LOOKS.c.replica == replica)
         with self._control.transaction() as connection:
             last = {row.layout: row for row in self._newest(connection, LOOKS.c.replica == replica)}
             wrong = connection.execute(LOOKS.delete().where(of_replica, LOOKS.c.taken_us >= taken))
@@ -107,7 +108,7 @@ class Looks:
 
     def begin(self, since: datetime) -> datetime | None:
         """From when on `between` counts: the last look up to ``since``, else the first one; None without."""
-        last = LOOKS.c.taken_us <= _us(since)
+        last = LOOKS.c.taken_us <= us_of(since)
         return self._look(sa.func.max(LOOKS.c.taken_us).filter(last)) or self.first_look()
 
     def between(self, since: datetime | None, until: datetime, *, replica: str | None = None) -> Totals:
@@ -140,8 +141,8 @@ class Looks:
         place = (LOOKS.c.replica, LOOKS.c.layout)
         newest = sa.select(sa.func.max(LOOKS.c.taken_us)).where(of_model)
         hourly = newest.group_by(*place, LOOKS.c.taken_us // HOUR_US)
-        late = LOOKS.c.taken_us < _us(now - EVERY_LOOK)
-        oldest = LOOKS.c.taken_us < _us(now - EVERY_HOUR)
+        late = LOOKS.c.taken_us < us_of(now - EVERY_LOOK)
+        oldest = LOOKS.c.taken_us < us_of(now - EVERY_HOUR)
         with self._control.transaction() as connection:
             connection.execute(LOOKS.delete().where(of_model, late, LOOKS.c.taken_us.not_in(hourly)))
             last = newest.group_by(*place)
@@ -156,10 +157,10 @@ class Looks:
     def _look(self, which: sa.ColumnElement[int]) -> datetime | None:
         with self._control.transaction() as connection:
             found = connection.execute(sa.select(which).where(self._own)).scalar()
-        return None if found is None else datetime.fromtimestamp(found / 1e6, UTC)
+        return None if found is None else moment_of(found)
 
     def _at(self, moment: datetime) -> Moment:
-        taken = _us(moment)
+        taken = us_of(moment)
         if taken in self._moments:
             return self._moments[taken]
         with self._control.transaction() as connection:
@@ -273,7 +274,3 @@ def _packed(numbers: Numbers) -> bytes:
 
 def _unpacked(blob: bytes) -> Numbers:
     return np.frombuffer(zlib.decompress(blob), dtype=np.float64)
-
-
-def _us(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 import msgspec
 import sqlalchemy as sa
 
+from siklus.monitor.microseconds import us_of
 from siklus.monitor.signals import Signal
 from siklus.registry.control import METADATA, Control
 
@@ -53,7 +54,7 @@ class Watches:
         ``every``: the time between two looks.
         """
         alone = [each for each in signals if each.name in ALONE]
-        taken, fresh = _us(now), max(FRESH, MISSED_LOOKS * every) // timedelta(microseconds=1)
+        taken, fresh = us_of(now), max(FRESH, MISSED_LOOKS * every) // timedelta(microseconds=1)
         of_model, own = FOUND.c.model == self._model, FOUND.c.replica == replica
         row = {"taken_us": taken, "signals": msgspec.json.encode(alone).decode()}
         with self._control.transaction() as connection:
@@ -75,7 +76,3 @@ def _as_one(signals: Iterable[Signal]) -> list[Signal]:
     for each in signals:
         values.setdefault(each.name, []).append(each.value)
     return [Signal(name=name, value=ALONE[name](found)) for name, found in values.items() if name in ALONE]
-
-
-def _us(moment: datetime) -> int:
-    return round(moment.timestamp() * 1e6)

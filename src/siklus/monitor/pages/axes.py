@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from siklus.extras import need
+from siklus.monitor.microseconds import moment_of
 from siklus.monitor.pages.svg import Axes
 from siklus.monitor.pages.words import number
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 TICKS = 5
 DATES = 3  # stretches between the dates of an axis
 A_DAY = timedelta(days=1)
@@ -45,7 +45,7 @@ def dates(axis: Axes, moments: Sequence[datetime]) -> None:
 def moments_of(microseconds: Sequence[float]) -> list[datetime] | None:
     """Datetimes in UTC; None where the calendar does not reach."""
     try:
-        found = [EPOCH + timedelta(microseconds=value) for value in microseconds]
+        found = [moment_of(value) for value in microseconds]
     except OverflowError:
         return None
     return found if max(found) < DATES_BEFORE else None

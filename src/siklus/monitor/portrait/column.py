@@ -1,18 +1,16 @@
 """One column by itself: how much of it is there, what it holds, what stands out."""
 
-from datetime import UTC, datetime, timedelta
-
 import msgspec
 import numpy as np
 
+from siklus.contract.cells import FLOAT32_MAX
 from siklus.contract.survey import Nature, Series, Survey
+from siklus.monitor.microseconds import moment_of
 from siklus.monitor.portrait.histogram import Histogram, histogram
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 FREQUENT = 10  # values told with their rows
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 FENCE = 3.0  # quartile ranges beyond a quartile: Tukey's outer fence, "far out"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Frequent(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +122,7 @@ def moment_text(microseconds: float) -> str:
     '1970-01-01 00:00'
     """
     try:
-        return f"{EPOCH + timedelta(microseconds=microseconds):%Y-%m-%d %H:%M}"
+        return f"{moment_of(microseconds):%Y-%m-%d %H:%M}"
     except OverflowError:  # beyond the years 1 to 9999
         return f"{np.datetime64(int(microseconds), 'us')}"
 

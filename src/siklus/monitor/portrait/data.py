@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.contract.answer import infer_answer
+from siklus.contract.cells import FLOAT32_MAX
 from siklus.contract.check import check
 from siklus.contract.columns import Contract, Task, kind_of
 from siklus.contract.compare import Change, Verdict, compare
@@ -18,7 +19,7 @@ from siklus.contract.infer import Inferred, infer
 from siklus.contract.repeats import repeated_columns, repeated_rows
 from siklus.contract.survey import Survey, read_as_moments, survey
 from siklus.errors import DataError, RowProblem
-from siklus.monitor.portrait.column import FLOAT32_MAX, ColumnPortrait, portray_column
+from siklus.monitor.portrait.column import ColumnPortrait, portray_column
 from siklus.monitor.portrait.relation import Relation, relation
 from siklus.monitor.portrait.together import Together, as_classes, together
 from siklus.monitor.portrait.trend import Spans, Trend, spans_of, trend

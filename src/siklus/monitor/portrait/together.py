@@ -19,8 +19,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from siklus.contract.cells import FLOAT32_MAX
 from siklus.contract.survey import Series, Survey
-from siklus.monitor.portrait.column import FLOAT32_MAX, usable, value_text
+from siklus.monitor.portrait.column import usable, value_text
 from siklus.stats.ranking import ranks
 
 MOST_COLUMNS = 60  # pairs grow with the square

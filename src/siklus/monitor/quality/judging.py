@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from siklus.monitor.microseconds import moment_of, us_of
 from siklus.monitor.quality.floors import verdict_of
 from siklus.monitor.quality.report import Labels, QualityFloor, QualityPart
 from siklus.records.joined import JoinedRows, Words
@@ -150,16 +151,6 @@ def groups(
         if len(places)
     ]
     return tuple(sorted(parts, key=lambda part: -part.labels.predictions))
-
-
-def us_of(moment: datetime) -> int:
-    """Unix time in µs."""
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-
-
-def moment_of(us: int) -> datetime:
-    """Of Unix time in µs."""
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)
 
 
 def _by_code(codes: NDArray[np.int64], count: int) -> Sequence[EACH]:

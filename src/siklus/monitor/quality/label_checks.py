@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from siklus.contract.columns import label_text
-from siklus.monitor.quality.judging import Judged, estimated, us_of
+from siklus.monitor.microseconds import us_of
+from siklus.monitor.quality.judging import Judged, estimated
 from siklus.monitor.quality.report import ClientShare, LabelBias, QualityPart, QualityReport
 from siklus.records.joined import JoinedRows
 from siklus.stats.losses import Floats

@@ -12,6 +12,7 @@ import numpy as np
 from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract
 from siklus.errors import MonitorError
+from siklus.monitor.microseconds import moment_of
 from siklus.monitor.quality.estimate import expected_quality
 from siklus.monitor.quality.floors import floor_of, watched_metric
 from siklus.monitor.quality.judging import (
@@ -19,7 +20,6 @@ from siklus.monitor.quality.judging import (
     Judged,
     Measure,
     groups,
-    moment_of,
     part_of,
     windows,
     with_two_probabilities,

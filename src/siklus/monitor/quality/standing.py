@@ -5,7 +5,8 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.monitor.quality.judging import SEED, Judged, moment_of
+from siklus.monitor.microseconds import moment_of
+from siklus.monitor.quality.judging import SEED, Judged
 from siklus.monitor.quality.report import QualityAlarm, QualityFloor
 from siklus.project.durations import MONTH_SECONDS, seconds_of
 from siklus.project.sections import Monitor

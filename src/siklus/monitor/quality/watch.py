@@ -8,12 +8,11 @@ import numpy as np
 from msgspec import Struct
 
 from siklus.bundle.read import Bundle
+from siklus.monitor.microseconds import moment_of, us_of
 from siklus.monitor.quality.judging import (
     Judged,
     estimated,
     labels_of,
-    moment_of,
-    us_of,
     with_two_probabilities,
 )
 from siklus.monitor.quality.question import QualityQuestion, Yardstick, asks_again, yardstick_of
