@@ -75,16 +75,17 @@ def test_every_rule_fires_and_resolves(files: Path, tmp_path: Path) -> None:
 
 def _firing(rule: Rule) -> dict[str, Any]:
     quiet, loud = (0.0, rule.threshold + 1) if rule.comparison == ">" else (rule.threshold + 1, 0.0)
-    held = rule.held // MINUTE
+    held, kept = rule.held // MINUTE, rule.kept // MINUTE
     labels = {"job": "flights", "signal": rule.signal}
     if SIGNALS[rule.signal].by == "feature":
         labels["feature"] = rule.feature or "origin"
     told = ",".join(f"{name}={_quoted(value)}" for name, value in labels.items())
     # `ax4` is five samples; the rule becomes true with the sixth, at five minutes.
-    values = f"{quiet}x4 {loud}x{held + 4} {quiet}x9"
+    values = f"{quiet}x4 {loud}x{held + 4} {quiet}x{kept + 9}"
     series = [{"series": f"siklus:signal{{{told}}}", "values": values}]
     begins, ends = 5 * MINUTE, (5 + held + 5) * MINUTE
-    moments = [(begins - MINUTE, 0), (begins + held * MINUTE, 1), (ends - MINUTE, 1), (ends, 0)]
+    moments = [(begins - MINUTE, 0), (begins + held * MINUTE, 1), (ends + kept * MINUTE, 0)]
+    moments.append((ends + (kept - 1) * MINUTE, 1))
     if held:
         moments.append((begins + (held - 1) * MINUTE, 0))
     return _expecting(rule.name, series, moments)

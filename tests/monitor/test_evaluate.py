@@ -1,19 +1,10 @@
 """Alerts as Prometheus means them: pending, firing, resolved; told once, told again, and never lost."""
 
-import json
-import os
-import random
-import shutil
-import subprocess
-from collections.abc import Sequence
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from siklus.monitor.alerts.evaluate import evaluate, readings
 from tests.monitor.alerting import DAY, HOUR, MINUTE, START, Watching, rule, signals, silence
-from tests.registry.postgres import REQUIRE
 
 GOOD, BAD = 0.5, 1.5
 
@@ -68,6 +59,26 @@ def test_a_signal_without_a_value_ends_its_alert() -> None:
 def test_what_is_no_number_is_no_value(value: float) -> None:
     watching = Watching(rule())
     assert watching.looks(BAD, value) == ["firing", "resolved"]
+
+
+def test_what_comes_and_goes_is_told_once_where_it_is_kept() -> None:
+    """A window whose rows are enough at one look and too few at the next."""
+    watching = Watching(rule(kept=180))
+    assert watching.looks(BAD, None, BAD, GOOD, None, BAD, *[None] * 6) == [
+        "firing",
+        *[""] * 8,
+        "resolved",
+        "",
+        "",
+    ]
+
+
+def test_a_rule_that_is_taken_away_is_kept_no_longer() -> None:
+    watching = Watching(rule(kept=180))
+    watching.look(BAD)
+    watching.look(GOOD)
+    watching.rules = ()
+    assert [event.state for event in watching.look(None)] == ["resolved"]
 
 
 def test_below_is_the_other_side_and_the_bound_itself_is_neither() -> None:
@@ -257,72 +268,3 @@ def test_a_rule_reads_the_value_that_is_nearest_to_its_bound() -> None:
         ("slow", "b", 0.9),
         ("low", "a", 0.2),
     ]
-
-
-# Prometheus as the judge
-
-
-def scenario(seed: int, minutes: int) -> dict[str, list[float | None]]:
-    """Two labels whose values come and go, in runs that are about as long as the rules' times."""
-    chance = random.Random(seed)
-    found: dict[str, list[float | None]] = {}
-    for label in ("a", "b"):
-        values: list[float | None] = []
-        while len(values) < minutes:
-            values += [chance.choice([GOOD, BAD, BAD, None])] * chance.randint(1, 6)
-        found[label] = values[:minutes]
-    return found
-
-
-def expected(held: int, values: dict[str, list[float | None]]) -> list[set[str]]:
-    """At each minute, the labels that fire by our own account."""
-    watching = Watching(rule(held=held))
-    firing = []
-    for at in range(len(values["a"])):
-        watching.look({label: row[at] for label, row in values.items() if row[at] is not None})
-        firing.append({label for label, state in watching.standing.items() if state == "firing"})
-    return firing
-
-
-def promtool() -> str:
-    found = shutil.which("promtool")
-    if found is None:
-        (pytest.fail if os.environ.get(REQUIRE) == "1" else pytest.skip)("Prometheus is not installed")
-    return str(found)
-
-
-def test_prometheus_fires_at_the_same_minutes(tmp_path: Path) -> None:
-    program, times = promtool(), (0, 60, 180, 300)
-    rules = [
-        {"alert": f"held{held}", "expr": 'ml_signal{signal="s"} > 1', "for": f"{held}s"} for held in times
-    ]
-    (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "g", "rules": rules}]}))
-    trials = [promtool_trial(scenario(seed, 60), times) for seed in range(5)]
-    cases = {"rule_files": ["rules.json"], "evaluation_interval": "1m", "tests": trials}
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
-    done = subprocess.run(
-        [program, "test", "rules", "cases.json"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def promtool_trial(values: dict[str, list[float | None]], times: Sequence[int]) -> dict[str, object]:
-    # A series that is not scraped any more gets a mark that says so, "stale".
-    written = {
-        label: " ".join("stale" if value is None else str(value) for value in row)
-        for label, row in values.items()
-    }
-    alerts = [
-        {
-            "eval_time": f"{minute}m",
-            "alertname": f"held{held}",
-            "exp_alerts": [{"exp_labels": {"signal": "s", "feature": label}} for label in sorted(firing)],
-        }
-        for held in times
-        for minute, firing in enumerate(expected(held, values))
-    ]
-    series = [
-        {"series": f'ml_signal{{signal="s",feature="{label}"}}', "values": text}
-        for label, text in written.items()
-    ]
-    return {"interval": "1m", "input_series": series, "alert_rule_test": alerts}

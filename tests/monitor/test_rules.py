@@ -92,6 +92,7 @@ signal = "drift_score"
 name = "carrier_moved"
 below = 0.2
 for = "5m"
+keep_firing_for = "10m"
 notify = ["pager"]
 advice = "Look."
 severity = "critical"
@@ -104,6 +105,7 @@ feature = "carrier"
         comparison="<",
         threshold=0.2,
         held=300,
+        kept=600,
         repeat=2 * 86_400,
         receivers=("pager",),
         severity="critical",
@@ -160,7 +162,7 @@ def duration(seconds: int | None) -> str:
 def test_the_page_lists_the_default_rules_as_they_are() -> None:
     _, _, text = PAGE.read_text().partition("\n## The default rules\n")
     found = re.findall(
-        r"^\| `(\w+)` \| (above|below) ([\d.]+) \| (\w*) \| (\w+) \| (\w+) \|", text, re.MULTILINE
+        r"^\| `(\w+)` \| (above|below) ([\d.]+) \| (\w*) \| (\w*) \| (\w+) \| (\w+) \|", text, re.MULTILINE
     )
     wanted = [
         (
@@ -168,6 +170,7 @@ def test_the_page_lists_the_default_rules_as_they_are() -> None:
             "above" if rule.comparison == ">" else "below",
             f"{rule.threshold:g}",
             duration(rule.held),
+            duration(rule.kept),
             rule.severity,
             duration(rule.repeat),
         )

@@ -55,6 +55,7 @@ class _Alert(Struct, frozen=True, kw_only=True):
     name: str
     expression: str
     held: str
+    kept: str = ""
     severity: str
     notify: str
     summary: str
@@ -124,6 +125,7 @@ def _alert(rule: Rule, job: str) -> _Alert:
         name=rule.name,
         expression=f"{SIGNAL}{{{labels}}} {rule.comparison} {_number(rule.threshold)}",
         held=duration_of(rule.held) if rule.held else "",
+        kept=duration_of(rule.kept) if rule.kept else "",
         severity=rule.severity,
         notify=notify_label(rule.receivers),
         summary=_summary(rule),

@@ -28,7 +28,8 @@ Hold: TypeAlias = Annotated[
 class Alert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One [[alerts]]. It takes ``above`` or ``below``, and is named after its signal where it has no name.
 
-    ``held`` (the key `for`): true at every look for so long before anybody is told. ``notify``: names of
+    ``held`` (the key `for`): true at every look for so long before anybody is told. ``kept`` (the key
+    `keep_firing_for`): not true any more for so long before it is over. ``notify``: names of
     [notify.*]; without the key all of them, with an empty list nobody. ``feature``: of a signal that has a
     value for each column, only this one.
     """
@@ -38,6 +39,7 @@ class Alert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     above: float | None = None
     below: float | None = None
     held: Hold = field(name="for", default="0s")
+    kept: Hold = field(name="keep_firing_for", default="0s")
     notify: tuple[SafeName, ...] | None = None
     advice: str = ""
     severity: Severity = "warning"
@@ -61,12 +63,20 @@ class PlacedAlert(Alert, frozen=True, kw_only=True):
 
     @property
     def held_seconds(self) -> int:
-        return 0 if self.held.rstrip("".join(UNITS)) == "0" else seconds_of(self.held)
+        return _seconds(self.held)
+
+    @property
+    def kept_seconds(self) -> int:
+        return _seconds(self.kept)
 
     @property
     def repeat_seconds(self) -> int | None:
         """None for `never`."""
         return None if self.repeat == NEVER else seconds_of(self.repeat)
+
+
+def _seconds(hold: Hold) -> int:
+    return 0 if hold.rstrip("".join(UNITS)) == "0" else seconds_of(hold)
 
 
 def read_alerts(raw: object, places: Places, *, receivers: Collection[str]) -> tuple[PlacedAlert, ...]:

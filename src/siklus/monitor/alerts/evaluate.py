@@ -1,7 +1,8 @@
 """Whether rules hold: from signals now and how alerts stood before, how they stand and who must hear of it.
 
 It means what Prometheus means by the same rule: pending while it is true, firing once it was true at every
-look for its time, resolved as soon as it is not true; a signal without a value is not true.
+look for its time, resolved once it was not true for as long as it is kept; a signal without a value is not
+true.
 """
 
 import math
@@ -54,8 +55,9 @@ def evaluate(
 ) -> Evaluation:
     """One look. ``every``: the time between two looks.
 
-    An alert is one rule at one label. It keeps its state while the rule keeps name and signal; where the
-    rule, the label or the value is gone, it is over. Only those who were told that it fires are told its end.
+    An alert is one rule at one label. It keeps its state while the rule keeps name and signal; where the rule
+    is gone it is over, where the label or the value is gone it is not true. Only those who were told that it
+    fires are told its end.
     """
     look = _Look(now, max(LONGEST_GAP, 2 * every), silences)
     known = {(state.rule.name, state.rule.signal, state.label): state for state in before}
@@ -67,9 +69,18 @@ def evaluate(
             state, event = _held(rule, signal, known.get(key), look)
             states.append(state)
             events.append(event)
-        elif key in known:
-            events.append(_over(structs.replace(known[key], rule=rule), signal.value, look))
-    events += [_over(state, None, look) for key, state in known.items() if key not in current]
+    named = {(each.name, each.signal): each for each in rules}
+    for key, state in known.items():
+        now_rule = named.get(key[:2])
+        value = current[key][1].value if key in current else None
+        if now_rule is None:
+            events.append(_over(state, value, look))
+        elif value is None or not now_rule.true_of(value):
+            fading = structs.replace(state, rule=now_rule, untrue=min(state.untrue or now, now))
+            if _is_kept(fading, now):
+                states.append(fading)
+            else:
+                events.append(_over(fading, value, look))
     return Evaluation(states=tuple(states), events=tuple(event for event in events if event is not None))
 
 
@@ -146,6 +157,13 @@ def _due(state: AlertState, now: datetime) -> tuple[str, ...]:
     if state.told_at is not None and repeat is not None and now - state.told_at >= timedelta(seconds=repeat):
         return receivers
     return tuple(name for name in receivers if name not in state.told)
+
+
+def _is_kept(state: AlertState, now: datetime) -> bool:
+    """Firing still, though it is not true any more."""
+    rule, untrue = state.rule, state.untrue or now
+    concerned = state.state == "firing" and rule.feature in (None, state.label)
+    return concerned and now - untrue < timedelta(seconds=rule.kept)
 
 
 def _over(state: AlertState, value: float | None, look: _Look) -> Event | None:

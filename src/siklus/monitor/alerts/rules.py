@@ -2,7 +2,7 @@
 
 Siklus asks them once a look (`evaluate`), Prometheus at its own interval (`siklus deploy prometheus`); they
 mean the same in both. A rule is true of a value; held for its seconds it fires; once it is not true, or the
-signal has no value, it resolves.
+signal has no value, for as long as it is kept, it resolves.
 """
 
 import difflib
@@ -16,7 +16,7 @@ from siklus.project.alerts import PlacedAlert, Severity
 from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.sections import Project
 
-DAY = 86_400
+HOUR, DAY = 3600, 86_400
 
 Comparison: TypeAlias = Literal[">", "<"]
 
@@ -27,7 +27,8 @@ class Rule(Struct, frozen=True, kw_only=True):
     """One rule, checked against the catalogue of signals.
 
     ``comparison`` and ``threshold`` are Prometheus' `signal > threshold`. ``held``: seconds for which it
-    must be true at every look before it fires; 0 fires at once. ``repeat``: seconds after which a rule that
+    must be true at every look before it fires; 0 fires at once. ``kept``: seconds for which it must not be
+    true any more before it is over; 0 is over at once. ``repeat``: seconds after which a rule that
     still fires is told again; None: never. ``receivers``: names of [notify.*]; nobody is told without any.
     ``feature``: the only label that counts, of a signal by feature.
     """
@@ -37,6 +38,7 @@ class Rule(Struct, frozen=True, kw_only=True):
     comparison: Comparison
     threshold: float
     held: int = 0
+    kept: int = 0
     repeat: int | None = 4 * 3600
     receivers: tuple[str, ...] = ()
     severity: Severity = "warning"
@@ -55,6 +57,7 @@ class Rule(Struct, frozen=True, kw_only=True):
         return value > than if self.comparison == ">" else value < than
 
 
+# Those of a window are kept for an hour: its rows may be enough to judge at one look and too few at the next.
 DEFAULTS: tuple[Rule, ...] = (
     Rule(
         name="predictions_since_training",
@@ -71,6 +74,7 @@ DEFAULTS: tuple[Rule, ...] = (
         signal="drift_alarm",
         comparison=">",
         threshold=YES,
+        kept=HOUR,
         repeat=DAY,
         advice="`siklus drift` says which columns have moved, and how far. Look at the data first: train "
         "again if the world has changed, mend the source if it is broken.",
@@ -127,6 +131,7 @@ DEFAULTS: tuple[Rule, ...] = (
         signal="missing_jump",
         comparison=">",
         threshold=YES,
+        kept=HOUR,
         repeat=DAY,
         advice="More cells of the column are empty than in training: most often its source is broken. "
         "Mend that; do not train on it.",
@@ -137,6 +142,7 @@ DEFAULTS: tuple[Rule, ...] = (
         comparison=">",
         threshold=0.05,
         held=300,
+        kept=HOUR,
         repeat=DAY,
         advice="The column brings words that training did not know, and the model learnt nothing of them. "
         "If they are here to stay, train again with a contract that has them; if they are mistakes, mend "
@@ -196,6 +202,7 @@ def _own(alert: PlacedAlert, everybody: tuple[str, ...]) -> Rule:
         comparison=">" if alert.above is not None else "<",
         threshold=alert.threshold,
         held=alert.held_seconds,
+        kept=alert.kept_seconds,
         repeat=alert.repeat_seconds,
         receivers=everybody if alert.notify is None else alert.notify,
         severity=alert.severity,

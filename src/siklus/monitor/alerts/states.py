@@ -13,11 +13,11 @@ CLOCKS_APART = timedelta(minutes=5)  # that two machines' clocks may differ
 
 
 class AlertState(Struct, frozen=True, kw_only=True):
-    """A rule that is true, for one label. What is not true has no state.
+    """A rule that is true, for one label, or was so a short while ago. What is not true has no state.
 
-    ``since``: when it became true; ``seen``: the last look at which it was. ``told``: the receivers that
-    know that it fires; ``told_at``: when they last heard of it. The rule is kept as it was, so that an
-    alert can be told over when its rule is gone.
+    ``since``: when it became true; ``seen``: the last look at which it was; ``untrue``: since when it is not
+    any more, while it is kept. ``told``: the receivers that know that it fires; ``told_at``: when they last
+    heard of it. The rule is kept as it was, so that an alert can be told over when its rule is gone.
     """
 
     rule: Rule
@@ -28,6 +28,7 @@ class AlertState(Struct, frozen=True, kw_only=True):
     seen: datetime
     told: tuple[str, ...] = ()
     told_at: datetime | None = None
+    untrue: datetime | None = None
 
 
 class Reading(Struct, frozen=True, kw_only=True):
