@@ -7,9 +7,9 @@ from msgspec.structs import replace
 from scipy import stats
 
 from siklus.errors import MonitorError
-from siklus.monitor.drift.judge import PREDICTION, drift, drift_watch, rank_shift
-from siklus.monitor.drift.report import DriftReport
-from siklus.monitor.drift.words import say_evidence, say_report
+from siklus.monitor.drift.judge import drift, drift_watch, rank_shift
+from siklus.monitor.drift.report import PREDICTION, DriftReport
+from siklus.monitor.drift.words import say_report
 from siklus.project.sections import Monitor
 from siklus.stats.profile import Counts, NumericProfile, Profile, profile_numbers, profile_words
 
@@ -236,12 +236,10 @@ def test_repeated_looks_stay_silent_without_drift_and_speak_up_with_it() -> None
     steps = [window(old, rows(500, seed=50 + i)) for i in range(40)]
     calm = drift_watch(old, steps, settings=SETTINGS)
     assert not calm.alarm
-    assert say_evidence(calm, step="10m") == "no drift so far"
     moved = [window(old, rows(500, seed=90 + i, mean=0.5)) for i in range(6)]
     found = drift_watch(old, steps + moved, settings=SETTINGS)
     assert found.alarm
     assert [name for name, column in found.columns.items() if column.alarm] == ["temp"]
-    assert say_evidence(found, step="10m").startswith("traffic has left training: temp (since ")
 
 
 def test_a_look_without_any_step_says_nothing() -> None:

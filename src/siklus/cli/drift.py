@@ -23,11 +23,12 @@ from siklus.cli.windows import (
 )
 from siklus.contract.columns import Tensor, Text, read_contract
 from siklus.errors import MonitorError, RegistryError
+from siklus.monitor.amounts import percent
 from siklus.monitor.drift.joint import JointDrift, joint_drift_of, joint_drift_of_rows
 from siklus.monitor.drift.judge import drift as judge_window
 from siklus.monitor.drift.report import ColumnDrift, DriftReport
 from siklus.monitor.drift.rows import WindowRows, profile_reference
-from siklus.monitor.drift.words import TRAINING, percent, say_chance, say_far, say_too_few
+from siklus.monitor.drift.words import TRAINING, say_chance, say_far, say_not_judged
 from siklus.project.file import OpenProject
 from siklus.records.reading import PredictionRecord
 from siklus.stats.profile import Profile
@@ -177,8 +178,7 @@ def _show(report: DriftReport, seen: Window, reference: Reference, *, where: str
         markup=False,
     )
     if not report.enough:
-        said = say_too_few(report.rows, report.min_rows).capitalize()
-        console.print(f"{said} ([monitor] min_rows), so nothing is judged", markup=False)
+        console.print(f"{say_not_judged(report).capitalize()}, so nothing is judged", markup=False)
         return
     told = [column for column in report.columns if column.verdict != "steady"]
     if told:

@@ -33,6 +33,20 @@ def amount(value: float, unit: str) -> str:
             return _short(value)
 
 
+def percent(share: float) -> str:
+    """A share, 0 to 1, to two digits; never 0 or 100 where it is not quite that.
+
+    >>> percent(0.12345), percent(0.00001), percent(0.9912), percent(0.9999999), percent(1.0)
+    ('12 %', '<0.01 %', '99.12 %', '>99.99 %', '100 %')
+    """
+    points = 100 * share
+    if 0 < points < 0.01:
+        return "<0.01 %"
+    if 99.99 < points < 100:
+        return ">99.99 %"
+    return f"{points:.2g} %" if points < 99 else f"{points:.4g} %"
+
+
 def length_of_time(seconds: float) -> str:
     """In the unit that fits it.
 

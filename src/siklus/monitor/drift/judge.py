@@ -26,20 +26,8 @@ from siklus.project.sections import Monitor
 from siklus.stats.distance import DISTANCES
 from siklus.stats.families import Floats, benjamini_hochberg, holm
 from siklus.stats.profile import CategoryProfile, ColumnProfile, Counts, Profile
-from siklus.stats.sequential import ColumnEvidence, DriftEvidence, drift_evidence
+from siklus.stats.sequential import DriftEvidence, drift_evidence
 from siklus.stats.shift import ColumnShift, bins_by_chance, column_shift
-
-__all__ = [
-    "PREDICTION",
-    "ColumnDrift",
-    "ColumnEvidence",
-    "DriftEvidence",
-    "DriftReport",
-    "Effect",
-    "Jump",
-    "drift",
-    "drift_watch",
-]
 
 SMALL_REFERENCE = 1_000  # rows, below which the reference's own chance hides what is smaller than 0.2 σ
 # The part of a distance that a move up or down has to explain for the whole to be called so.

@@ -1,13 +1,13 @@
-"""Drift in plain words: what a column's finding, a whole look and repeated looks say to a newcomer."""
+"""Drift in plain words: what a column's finding and a whole look say to a newcomer."""
 
 from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
 
+from siklus.monitor.amounts import percent
 from siklus.monitor.drift.report import ColumnDrift, DriftReport, Effect, Jump
 from siklus.stats.profile import CategoryProfile, ColumnProfile
-from siklus.stats.sequential import DriftEvidence
 
 WORDS_SAID = 3  # those whose shares changed most
 COLUMNS_SAID = 4
@@ -53,13 +53,20 @@ def say_jump(jump: Jump, *, where: str = TRAINING) -> str:
 def say_report(report: DriftReport) -> str:
     """The whole look in a sentence."""
     if not report.enough:
-        return say_too_few(report.rows, report.min_rows)
+        return say_not_judged(report)
     if not report.alarm:
         return f"no drift: {report.rows:,} rows look like those of training, or differ within the tolerance"
     found = report.alarming
     named = "; ".join(f"{column.name}: {column.said}" for column in found[:COLUMNS_SAID])
     more = f"; and {len(found) - COLUMNS_SAID} more" if len(found) > COLUMNS_SAID else ""
     return f"drift in {len(found)} of {len(report.columns)} columns. {named}{more}"
+
+
+def say_not_judged(report: DriftReport) -> str:
+    """Why there are no verdicts."""
+    if report.rows >= report.min_rows:
+        return "there is no row to compare with"
+    return say_too_few(report.rows, report.min_rows)
 
 
 def say_too_few(rows: int, fewest: int) -> str:
@@ -89,30 +96,6 @@ def say_chance(p: float | None) -> str:
     if p < 1e-9:
         return "<1e-9"
     return f"{p:.2f}" if p >= 0.01 else f"{p:.1g}"
-
-
-def say_evidence(evidence: DriftEvidence, *, step: str) -> str:
-    """Repeated looks in a sentence; ``step``: how much traffic each took, such as `10m`."""
-    found = {name: column for name, column in evidence.columns.items() if column.alarm}
-    if not found:
-        return "no drift so far"
-    ranked = sorted(found, key=lambda name: -found[name].log_evidence)
-    named = ", ".join(f"{name} (since {found[name].since} steps of {step})" for name in ranked[:COLUMNS_SAID])
-    more = f" and {len(ranked) - COLUMNS_SAID} more" if len(ranked) > COLUMNS_SAID else ""
-    return f"traffic has left training: {named}{more}"
-
-
-def percent(share: float) -> str:
-    """Two digits that count, and never 0 % or 100 % for what is not quite that.
-
-    >>> percent(0.0034), percent(0.12345), percent(0.99999), percent(0.000001)
-    ('0.34 %', '12 %', '> 99.9 %', '< 0.01 %')
-    """
-    if 0 < share < 0.0001:
-        return "< 0.01 %"
-    if 0.999 < share < 1:
-        return "> 99.9 %"
-    return f"{100 * share:.3g} %" if share >= 0.99 else f"{100 * share:.2g} %"
 
 
 def _parts(

@@ -2,7 +2,7 @@
 
 import math
 
-from siklus.monitor.amounts import length_of_time
+from siklus.monitor import amounts
 
 LONGEST = 60  # characters of a value; a page holds thousands of them
 LONGEST_LABEL = 22  # along an axis
@@ -36,19 +36,7 @@ def count(number: int) -> str:
 
 
 def percent(share: float | None) -> str:
-    """A share, 0 to 1, to two digits; never 0 or 100 where it is not.
-
-    >>> percent(0.123), percent(0.00001), percent(0.9999999), percent(1.0), percent(None)
-    ('12 %', '<0.01 %', '>99.99 %', '100 %', '–')
-    """
-    if share is None or math.isnan(share):
-        return "–"
-    points = 100 * share
-    if 0 < points < 0.01:
-        return "<0.01 %"
-    if 99.99 < points < 100:
-        return ">99.99 %"
-    return f"{points:.2g} %" if points < 99.5 else f"{points:.4g} %"
+    return "–" if share is None or math.isnan(share) else amounts.percent(share)
 
 
 def number(value: float | None, digits: int = 4) -> str:
@@ -65,9 +53,5 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def seconds(duration: float | None) -> str:
-    """A length of time in the unit that fits it.
-
-    >>> seconds(7200), seconds(None)
-    ('2 h', '–')
-    """
-    return "–" if duration is None or math.isnan(duration) else length_of_time(duration)
+    """A length of time in the unit that fits it."""
+    return "–" if duration is None or math.isnan(duration) else amounts.length_of_time(duration)
