@@ -1,7 +1,6 @@
 """A notification as a mail: text and HTML with a picture, and the headers that mail programs go by."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
@@ -12,7 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from siklus.monitor.alerts.events import Notification
 from siklus.monitor.notify.picture import Picture, picture
-from siklus.monitor.notify.wording import COLORS, Story, one_line, story
+from siklus.monitor.notify.wording import COLORS, Story, one_line, parts, story
 
 SHOWN_PICTURES = 3
 THREADS = 10  # alerts that a mail refers to
@@ -93,11 +92,6 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _parts(text: str) -> list[tuple[bool, str]]:
-    """Pieces of a text, and whether each is code, which stands between backticks."""
-    return [(number % 2 == 1, part) for number, part in enumerate(re.split(r"`([^`]+)`", text))]
-
-
 _TEMPLATES = Environment(
     loader=PackageLoader("siklus.monitor.notify"),
     autoescape=select_autoescape(["html"]),
@@ -105,5 +99,5 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters["parts"] = _parts
+_TEMPLATES.filters["parts"] = parts
 _TEMPLATES.filters["sentence"] = _sentence

@@ -3,6 +3,7 @@
 Names and values come from data and from clients, so none of them may hold a line of its own.
 """
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -105,6 +106,15 @@ def one_line(text: str, *, longest: int = LONGEST) -> str:
     kept = "".join(" " if unicodedata.category(sign) in _BREAKING else sign for sign in text)
     kept = " ".join(kept.split())
     return kept if len(kept) <= longest else f"{kept[: longest - 1]}…"
+
+
+def parts(text: str) -> list[tuple[bool, str]]:
+    """Pieces of a text, and whether each is code, which stands between backticks.
+
+    >>> parts("Retrain: `siklus train`.")
+    [(False, 'Retrain: '), (True, 'siklus train'), (False, '.')]
+    """
+    return [(number % 2 == 1, part) for number, part in enumerate(re.split(r"`([^`]+)`", text))]
 
 
 def moment(time: datetime) -> str:

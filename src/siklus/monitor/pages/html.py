@@ -7,6 +7,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from siklus.monitor.notify.wording import parts
 from siklus.monitor.pages import words
 
 HERE = "siklus.monitor.pages"
@@ -51,6 +52,7 @@ def _environment() -> Environment:
         count=words.count,
         percent=words.percent,
         number=words.number,
+        parts=parts,
         seconds=words.seconds,
         shown=words.printable,
     )

@@ -9,8 +9,8 @@ from siklus.monitor.drift.words import say_chance, say_far, say_report
 from siklus.monitor.pages import report_charts as charts
 from siklus.monitor.pages.html import rendered
 from siklus.monitor.pages.svg import Drawing
-from siklus.monitor.pages.window import WindowReport
-from siklus.monitor.pages.words import count, number, percent, seconds
+from siklus.monitor.pages.window import Firing, WindowReport
+from siklus.monitor.pages.words import count, number, percent, printable, seconds
 from siklus.monitor.quality.report import QualityReport
 
 PICTURES = 6  # of the columns that differ most
@@ -38,6 +38,16 @@ class Row:
     psi: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FiringRule:
+    """What fires of a rule, for whichever columns; ``since`` when the first of them began."""
+
+    title: str
+    since: datetime
+    severity: str
+    advice: str
+
+
 def report_page(found: WindowReport, *, made: datetime, version: str) -> str:
     """The whole HTML file. ``made`` in UTC; ``version`` is that of Siklus."""
     quality = found.quality
@@ -47,6 +57,7 @@ def report_page(found: WindowReport, *, made: datetime, version: str) -> str:
         found=found,
         made=made,
         version=version,
+        firing=_firing(found),
         length=seconds((found.until - found.since).total_seconds()),
         drift_said=say_report(found.drift),
         columns=[_row(column) for column in found.drift.columns],
@@ -88,6 +99,22 @@ def _tiles(found: WindowReport) -> dict[str, object]:
     }
 
 
+def _firing(found: WindowReport) -> Sequence[FiringRule]:
+    """One for each rule: its columns have one advice."""
+    told: dict[str, list[Firing]] = {}
+    for each in found.firing or ():
+        told.setdefault(each.rule, []).append(each)
+    return [
+        FiringRule(
+            title=f"{rule} of {', '.join(printable(one.label) for one in ones)}" if ones[0].label else rule,
+            since=min(one.since for one in ones),
+            severity=ones[0].severity,
+            advice=ones[0].advice,
+        )
+        for rule, ones in told.items()
+    ]
+
+
 def _quality_words(quality: QualityReport | None) -> dict[str, object]:
     if quality is None:
         told = "no outcome can be joined to these predictions."
@@ -104,13 +131,12 @@ def _quality_words(quality: QualityReport | None) -> dict[str, object]:
         said += f" On these, {quality.metric} is {number(watched.value)}{bounds}: {verdict}{floor}."
     if quality.alarm is not None and quality.alarm.alarm:
         said += f" {quality.alarm.said}"
-    beyond = quality.whole.verdict == "beyond" or (quality.alarm is not None and quality.alarm.alarm)
     value = watched.value if watched else None
     return {
         "quality_word": verdict if value is None else f"{quality.metric} {number(value, 3)}",
         "quality_more": "" if value is None else verdict,
         "quality_said": said,
-        "quality_looks": beyond,
+        "quality_looks": quality.beyond,
     }
 
 
