@@ -1,5 +1,6 @@
 """`siklus report`: one file that says what a window of traffic was like."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from itertools import pairwise
@@ -49,6 +50,11 @@ signal = "predictions_since_training"
 above = 100
 for = "0s"
 advice = "Look at <b>it</b>."
+
+[[alerts]]
+name = "far"
+signal = "drift_score"
+above = 0
 """
 ROWS = [{"distance": float(i % 101), "origin": ("JFK", "LGA")[i % 3 == 0]} for i in range(600)]
 AGO = timedelta(minutes=20)
@@ -200,8 +206,9 @@ def test_beside_a_watched_server_failures_and_alerts_are_told(tmp_path: Path) ->
     assert found["requests"]["source"] == "counters"
     whole = found["requests"]["whole"]
     assert (whole["answered"], whole["refused"], whole["failed"]) == (600, 1, 0)
-    assert [firing["rule"] for firing in found["firing"]] == ["busy"]
+    assert [firing["rule"] for firing in found["firing"]] == ["busy", "far", "far", "far"]
     seen = check_page(out.read_text())
     assert "busy fires" in seen.text
+    assert re.search("far of [^.]*distance[^.]* fires", seen.text), "the columns of a rule together"
     assert "Look at <b>it</b>." in seen.text
     assert "As the servers counted" in seen.text
