@@ -1,5 +1,6 @@
 """The subject: the version that is watched, and what it was like in training."""
 
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,17 @@ class Pinned:
 
     bundle: Path
     version: str
+
+
+def add_subject_options(parser: ArgumentParser) -> None:
+    """Those of a process that looks at a project: where it is, and what is pinned there."""
+    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
+    parser.add_argument("--bundle", type=Path, help="what is served, whatever the traffic policy says")
+    parser.add_argument("--version", help="the version that it is counted under")
+
+
+def pinned_by(given: Namespace) -> Pinned | None:
+    return None if given.bundle is None else Pinned(bundle=given.bundle, version=given.version)
 
 
 def open_subject(bundle: Path, version: str) -> Subject:

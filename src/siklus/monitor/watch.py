@@ -24,7 +24,7 @@ from siklus.ledgers.board import write_board
 from siklus.ledgers.totals import Totals, read_totals
 from siklus.monitor.alerts.rules import project_rules
 from siklus.monitor.alerts.store import Alerts
-from siklus.monitor.drift.joint_look import JointErrand, add_subject_options, pinned_by
+from siklus.monitor.drift.joint_look import JointErrand
 from siklus.monitor.drift.judge import drift
 from siklus.monitor.explain import History, explained
 from siklus.monitor.gauges import board_of
@@ -45,7 +45,7 @@ from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
 from siklus.monitor.quality.watch import QualitySeen, QualityWatch
 from siklus.monitor.signals import Signal
-from siklus.monitor.subject import Pinned, Subject, Subjects
+from siklus.monitor.subject import Pinned, Subject, Subjects, add_subject_options, pinned_by
 from siklus.monitor.usage import UsageMeter
 from siklus.monitor.watches import Watches
 from siklus.project.durations import seconds_of

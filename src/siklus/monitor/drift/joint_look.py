@@ -20,7 +20,7 @@ from siklus.errors import SiklusError
 from siklus.events import tell
 from siklus.files import write_atomic
 from siklus.monitor.drift.joint import JointDrift, joint_drift_between
-from siklus.monitor.subject import Pinned, Subjects
+from siklus.monitor.subject import Pinned, Subjects, add_subject_options, pinned_by
 from siklus.project.durations import MONTH_SECONDS, NEVER, seconds_of
 from siklus.project.file import OpenProject, open_project
 
@@ -122,16 +122,6 @@ def main(arguments: Sequence[str]) -> int:
         tell("joint_look_failed", level="error", code=error.code, reason=str(error))
         return 2
     return 0
-
-
-def add_subject_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
-    parser.add_argument("--bundle", type=Path, help="what is served, whatever the traffic policy says")
-    parser.add_argument("--version", help="the version that it is counted under")
-
-
-def pinned_by(given: argparse.Namespace) -> Pinned | None:
-    return None if given.bundle is None else Pinned(bundle=given.bundle, version=given.version)
 
 
 if __name__ == "__main__":
