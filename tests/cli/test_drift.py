@@ -90,6 +90,16 @@ def test_one_file_is_held_against_another(registered: Path, tmp_path: Path) -> N
     assert "All columns together: a classifier can tell these rows" in " ".join(found.out.split())
 
 
+def test_a_file_without_rows_is_nothing_to_compare_with(registered: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "old.csv"
+    empty.write_text("a,b,side\n")
+    found = siklus(
+        "drift", "-C", registered, "--data", write_csv(tmp_path / "new.csv", LATER), "--against", empty
+    )
+    assert found.code == 0
+    assert "There is no row to compare with, so nothing is judged" in found.out
+
+
 def test_files_need_no_version(tmp_path: Path) -> None:
     folder = new_project(tmp_path / "untrained", straight_rows(60))
     old = write_csv(tmp_path / "old.csv", straight_rows(400, seed=6))

@@ -74,7 +74,8 @@ def _remarks(shown: Listing, settings: Monitor, *, now: datetime) -> list[str]:
         said.append("`siklus serve` starts no watch: [monitor] enabled is false.")
     for waiting in shown.waiting:
         receiver, reason = waiting.notification.receiver, waiting.reason or "not tried yet"
-        again = f"{waiting.attempts} attempts, the next at {_minute(waiting.due)} UTC"
+        tried = "1 attempt" if waiting.attempts == 1 else f"{waiting.attempts} attempts"
+        again = f"{tried}, the next at {_minute(waiting.due)} UTC"
         said.append(f"Not delivered to {receiver} yet ({again}): {reason}")
     return said
 

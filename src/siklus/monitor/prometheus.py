@@ -78,9 +78,10 @@ class PrometheusCounts:
                 found = json.loads(answer.read(MOST_BYTES))
             return msgspec.convert(found["data"]["result"], type=list[Sample])
         except (URLError, HTTPException, OSError, ValueError, KeyError, TypeError) as exc:
+            why = exc.reason if isinstance(exc, URLError) and isinstance(exc.reason, OSError) else exc
             raise MonitorError(
                 "MO080",
-                f"Prometheus at {self.url}: {exc}",
+                f"Prometheus at {self.url}: {why}",
                 expected="a Prometheus that answers /api/v1/query",
             ) from exc
 
