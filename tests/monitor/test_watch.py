@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from siklus.files import lock
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.look import Seen
+from siklus.monitor.watch import LOCK
 from siklus.project.file import open_project
 from siklus.registry.control import open_control
+from tests.cli.projects import siklus
 from tests.monitor.watched import project_in, watching
 from tests.serve.published import serving_state
 from tests.serve.servers import START_SECONDS, Server
@@ -140,3 +143,18 @@ def test_two_watches_of_one_state_take_turns(tmp_path: Path) -> None:
         first.wait()
         at = board.stat().st_mtime_ns
         soon(lambda: board.stat().st_mtime_ns > at)
+
+
+def test_a_look_by_hand_leaves_the_rules_to_the_watch_that_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "flights"
+    project = project_in(folder)
+
+    def rules_were_asked() -> bool:
+        found = siklus("watch", "--once", "-C", folder)
+        assert found.code == 0, found.err
+        with open_control(None, file=project.paths.control_database) as control:
+            return Alerts(control, "flights").standing().looked is not None
+
+    with lock(project.paths.run / LOCK, what="a watch"):
+        assert not rules_were_asked(), "it knows less: a rate takes two looks"
+    assert rules_were_asked()
