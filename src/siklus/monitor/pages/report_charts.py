@@ -7,7 +7,7 @@ import numpy as np
 
 from siklus.monitor.beside import OTHER, slot_shares
 from siklus.monitor.pages.axes import dates, few_ticks, gaps, legend, shares, upright
-from siklus.monitor.pages.requests import Requests, Stretch
+from siklus.monitor.pages.requests import Requests, RequestsPart
 from siklus.monitor.pages.svg import Axes, Drawing, chart
 from siklus.monitor.pages.words import label, number, printable
 from siklus.monitor.quality.report import QualityPart, QualityReport
@@ -200,7 +200,7 @@ def _value(found: QualityReport, part: QualityPart) -> float | None:
     return None if estimate is None else estimate.value
 
 
-def _times(stretches: Sequence[Stretch]) -> tuple[list[datetime], timedelta]:
+def _times(stretches: Sequence[RequestsPart]) -> tuple[list[datetime], timedelta]:
     """The middle of each stretch, and its length: bars over dates take a length of time."""
     length = stretches[0].until - stretches[0].since
     return [part.since + length / 2 for part in stretches], length

@@ -17,7 +17,7 @@ from siklus.records.reading import PredictionRecord
 STRETCHES = 24
 
 
-class Stretch(Struct, frozen=True, kw_only=True):
+class RequestsPart(Struct, frozen=True, kw_only=True):
     """Of predictions asked for from ``since`` until before ``until``; latencies in seconds, None without any.
 
     ``refused`` and ``failed`` are None where only what was answered is known.
@@ -37,8 +37,8 @@ class Requests(Struct, frozen=True, kw_only=True):
     """``source``: what the servers counted of all versions, or what the log has of one."""
 
     source: Literal["counters", "log"]
-    whole: Stretch
-    stretches: tuple[Stretch, ...]
+    whole: RequestsPart
+    stretches: tuple[RequestsPart, ...]
 
 
 def counted_requests(looks: Looks, *, since: datetime, until: datetime) -> Requests:
@@ -71,13 +71,13 @@ def _ends(since: datetime, until: datetime) -> Sequence[datetime]:
     return [since + (until - since) * place / STRETCHES for place in range(STRETCHES + 1)]
 
 
-def _of_totals(totals: Totals, since: datetime, until: datetime) -> Stretch:
+def _of_totals(totals: Totals, since: datetime, until: datetime) -> RequestsPart:
     found = asked(totals)
     buckets = latency_buckets(totals.versions)
     told = (
         [None, None, None] if buckets is None else [bucket_quantile(*buckets, q) for q in (0.5, 0.95, 0.99)]
     )
-    return Stretch(
+    return RequestsPart(
         since=since,
         until=until,
         answered=found.success,
@@ -89,8 +89,8 @@ def _of_totals(totals: Totals, since: datetime, until: datetime) -> Stretch:
     )
 
 
-def _of_latencies(milliseconds: NDArray[np.float64], since: datetime, until: datetime) -> Stretch:
+def _of_latencies(milliseconds: NDArray[np.float64], since: datetime, until: datetime) -> RequestsPart:
     if not len(milliseconds):
-        return Stretch(since=since, until=until, answered=0)
+        return RequestsPart(since=since, until=until, answered=0)
     p50, p95, p99 = (np.quantile(milliseconds, (0.5, 0.95, 0.99)) / 1000).tolist()
-    return Stretch(since=since, until=until, answered=len(milliseconds), p50=p50, p95=p95, p99=p99)
+    return RequestsPart(since=since, until=until, answered=len(milliseconds), p50=p50, p95=p95, p99=p99)

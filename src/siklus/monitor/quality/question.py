@@ -13,6 +13,7 @@ from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract
 from siklus.errors import MonitorError
 from siklus.monitor.microseconds import moment_of
+from siklus.monitor.quality.alarm import quality_alarm
 from siklus.monitor.quality.estimate import expected_quality
 from siklus.monitor.quality.floors import floor_of, watched_metric
 from siklus.monitor.quality.judging import (
@@ -27,7 +28,6 @@ from siklus.monitor.quality.judging import (
 from siklus.monitor.quality.label_checks import clients_of, label_bias
 from siklus.monitor.quality.report import QualityFloor, QualityPart, QualityReport
 from siklus.monitor.quality.rescoring import MOST_ROWS, rescore
-from siklus.monitor.quality.standing import quality_alarm
 from siklus.monitor.quality.words import remarks_on
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor, Project

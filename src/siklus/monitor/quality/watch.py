@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from siklus.bundle.read import Bundle
 from siklus.monitor.microseconds import moment_of, us_of
+from siklus.monitor.quality.alarm import MOST_ROWS, quality_alarm
 from siklus.monitor.quality.judging import (
     Judged,
     estimated,
@@ -18,7 +19,6 @@ from siklus.monitor.quality.judging import (
 from siklus.monitor.quality.question import QualityQuestion, Yardstick, asks_again, yardstick_of
 from siklus.monitor.quality.report import QualityAlarm, QualityFloor
 from siklus.monitor.quality.rescoring import rescore
-from siklus.monitor.quality.standing import MOST_ROWS, quality_alarm
 from siklus.monitor.signals import Signal
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Project

@@ -1,4 +1,4 @@
-"""Standing: is the champion's quality beyond its floor, by a test that may be looked at any time?"""
+"""The alarm: is the champion's quality beyond its floor, by a test that may be looked at any time?"""
 
 from datetime import datetime
 
