@@ -23,6 +23,7 @@ DISK_TROUBLE = {
     errno.EIO,
     errno.EEXIST,
     errno.ENOTDIR,
+    errno.EISDIR,
 }
 
 CHUNK_BYTES = 1 << 20  # read at once when digesting: large enough that the loop costs nothing
