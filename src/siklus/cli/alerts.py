@@ -1,6 +1,5 @@
 """`siklus alerts`"""
 
-import difflib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -27,6 +26,7 @@ from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.alerts.trial import trial
 from siklus.monitor.notify.opening import Reached, open_receivers
 from siklus.project.file import OpenProject
+from siklus.project.tables import near
 
 KINDS = (ALERT, SILENCE, NOTIFICATION)
 
@@ -199,9 +199,7 @@ def _named(rules: Sequence[Rule], name: str | None) -> Rule:
 def _refuse_unknown(rules: Sequence[Rule], pattern: str) -> None:
     names = [rule.name for rule in rules]
     if not any(fnmatchcase(name, pattern) for name in names):
-        close = difflib.get_close_matches(pattern, names, n=1)
-        wanted = f"{close[0]!r}?" if close else f"one of {', '.join(names)}"
-        raise AlertError("AL004", f"no alert rule {pattern!r}", expected=wanted)
+        raise AlertError("AL004", f"no alert rule {pattern!r}", expected=near(pattern, names))
 
 
 def _try(

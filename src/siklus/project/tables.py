@@ -25,7 +25,11 @@ def read_table(raw: object, kind: type[S], key: Key, places: Places) -> S:
 
 
 def near(word: str, known: Sequence[str]) -> str:
-    """The known word that is nearest, as a question; else all of them."""
+    """What would be right: the known word that is nearest, as a question; else all of them.
+
+    >>> near("latancy", ["latency", "quality"]), near("x", ["latency", "quality"])
+    ("'latency'?", 'one of latency, quality')
+    """
     close = difflib.get_close_matches(word, known, n=1)
     return f"{close[0]!r}?" if close else f"one of {', '.join(known)}"
 

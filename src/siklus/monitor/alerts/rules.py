@@ -5,7 +5,6 @@ mean the same in both. A rule is true of a value; held for its seconds it fires;
 signal has no value, for as long as it is kept, it resolves.
 """
 
-import difflib
 from typing import Literal, TypeAlias
 
 from msgspec import Struct, structs
@@ -15,6 +14,7 @@ from siklus.monitor.signals import SIGNALS, YES
 from siklus.project.alerts import PlacedAlert, Severity
 from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.sections import Project
+from siklus.project.tables import near
 
 HOUR, DAY = 3600, 86_400
 
@@ -188,11 +188,8 @@ def _told(rule: Rule, everybody: tuple[str, ...]) -> Rule:
 def _own(alert: PlacedAlert, everybody: tuple[str, ...]) -> Rule:
     kind = SIGNALS.get(alert.signal)
     if kind is None:
-        close = difflib.get_close_matches(alert.signal, SIGNALS, n=1)
         told = f"{alert.place}: [[alerts]] signal = {alert.signal!r}: there is no such signal"
-        raise AlertError(
-            "AL001", told, expected=f"{close[0]!r}?" if close else f"one of {', '.join(SIGNALS)}"
-        )
+        raise AlertError("AL001", told, expected=near(alert.signal, list(SIGNALS)))
     if alert.feature is not None and kind.by != "feature":
         told = f"{alert.place}: [[alerts]] feature = {alert.feature!r}: {alert.signal} has one value for all"
         raise AlertError("AL002", told, expected=f"no feature, or one of {', '.join(_BY_FEATURE)}")

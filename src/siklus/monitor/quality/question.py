@@ -1,6 +1,5 @@
 """The quality report: a stretch of the records joined with its outcomes, judged whole and in parts."""
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -31,6 +30,7 @@ from siklus.monitor.quality.rescoring import MOST_ROWS, rescore
 from siklus.monitor.quality.words import remarks_on
 from siklus.project.durations import seconds_of
 from siklus.project.sections import Monitor, Project
+from siklus.project.tables import near
 from siklus.records.joined import JoinedRows, Stretch, read_joined
 from siklus.records.layout import Layout
 from siklus.stats.intervals import LEVEL
@@ -176,9 +176,8 @@ def columns_of(question: QualityQuestion, settings: Monitor, contract: Contract)
     wanted = dict.fromkeys([*settings.slices, *(name for name in question.by if name not in (VERSION, ARM))])
     for name in wanted:
         if name not in contract.names:
-            near = difflib.get_close_matches(name, [VERSION, ARM, *contract.names], n=1)
-            listed = f"{VERSION}, {ARM}, or one of {', '.join(contract.names)}"
-            raise MonitorError("MO021", f"quality by {name!r}", expected=f"{near[0]!r}?" if near else listed)
+            known = [VERSION, ARM, *contract.names]
+            raise MonitorError("MO021", f"quality by {name!r}", expected=near(name, known))
     return tuple(wanted)
 
 
