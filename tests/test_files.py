@@ -147,6 +147,11 @@ def test_a_file_is_written_whole_into_folders_that_are_made(tmp_path: Path) -> N
     assert target.stat().st_mode & 0o777 == 0o644, "others may read what one user wrote"
 
 
+def test_a_name_that_no_disk_takes_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="name too long"):
+        write_atomic(tmp_path / ("x" * 300), "a page")
+
+
 def test_a_directory_appears_whole_when_its_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "bundle"
     with directory_atomic(target) as draft:

@@ -24,6 +24,7 @@ DISK_TROUBLE = {
     errno.EEXIST,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.ENAMETOOLONG,
 }
 
 CHUNK_BYTES = 1 << 20  # read at once when digesting: large enough that the loop costs nothing
