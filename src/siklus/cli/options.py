@@ -14,6 +14,9 @@ ProjectOption = Annotated[
     Path, typer.Option("--project", "-C", help="The project's folder, or one below it.", show_default=False)
 ]
 HERE = Path()
+WindowOption = Annotated[
+    str | None, typer.Option("--window", help="The last 30m, 24h, 7d …; [monitor] window by default.")
+]
 
 
 def opened(project: Path) -> OpenProject:

@@ -1,23 +1,20 @@
 """`siklus quality`"""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 import typer
 
-from siklus.bundle.read import Bundle, open_bundle
-from siklus.cli.options import HERE, ProjectOption, listed, opened, seconds_given
+from siklus.cli.options import HERE, ProjectOption, WindowOption, listed, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
-from siklus.cli.registered import champion_of, registry_of
-from siklus.errors import BundleError, RegistryError
+from siklus.cli.registered import champion_of, versions_of
 from siklus.ledgers.totals import read_totals
 from siklus.monitor.amounts import amount
 from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.monitor.quality.report import QualityPart, QualityReport
 from siklus.monitor.quality.words import refused_feedback, told
-from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.stats.intervals import Estimate
 
@@ -28,9 +25,7 @@ BEYOND = 1
 
 @app.command()
 def quality(
-    window: Annotated[
-        str | None, typer.Option("--window", help="The last 30m, 24h, 7d …; [monitor] window by default.")
-    ] = None,
+    window: WindowOption = None,
     since: Annotated[
         str | None, typer.Option("--since", help="Predictions made from this moment on (ISO 8601, UTC).")
     ] = None,
@@ -80,22 +75,6 @@ def quality(
         for line in report.remarks:
             remarks().print(f"siklus: {line}", markup=False)
     return BEYOND if fail and report.beyond else 0
-
-
-def versions_of(project: OpenProject, champion: Bundle) -> Callable[[str], Bundle | None]:
-    """How to find a version that the records name; None for one that is in no registry any more."""
-
-    def bundle_of(version: str) -> Bundle | None:
-        if version == champion.version:
-            return champion
-        try:
-            registry = registry_of(project)
-            found = registry.resolve(project.settings.project.name, version)
-            return open_bundle(registry.fetch(found, project.paths.bundles), version=version)
-        except (RegistryError, BundleError):
-            return None
-
-    return bundle_of
 
 
 def show(report: QualityReport) -> None:

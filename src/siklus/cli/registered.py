@@ -1,9 +1,10 @@
 """A project's registered versions, from the command line's side."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from siklus.bundle.read import Bundle, open_bundle
-from siklus.errors import RegistryError
+from siklus.errors import BundleError, RegistryError
 from siklus.monitor.subject import Subjects
 from siklus.project.file import OpenProject
 from siklus.registry.stages import Stage
@@ -57,3 +58,19 @@ def champion_of(project: OpenProject) -> Bundle:
     """What servers here answer with by the traffic policy, or else what the registry has in production."""
     found = Subjects(project.paths).current()
     return opened_version(project, None)[1] if found is None else found.bundle
+
+
+def versions_of(project: OpenProject, champion: Bundle) -> Callable[[str], Bundle | None]:
+    """How to find a version that the records name; None for one that is in no registry any more."""
+
+    def bundle_of(version: str) -> Bundle | None:
+        if version == champion.version:
+            return champion
+        try:
+            registry = registry_of(project)
+            found = registry.resolve(project.settings.project.name, version)
+            return open_bundle(registry.fetch(found, project.paths.bundles), version=version)
+        except (RegistryError, BundleError):
+            return None
+
+    return bundle_of

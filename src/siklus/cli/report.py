@@ -10,10 +10,9 @@ import typer
 from siklus import __version__
 from siklus.bundle.read import Bundle
 from siklus.cli.control import has_control, project_control
-from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
+from siklus.cli.options import HERE, ProjectOption, WindowOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results
-from siklus.cli.quality import versions_of
-from siklus.cli.registered import champion_of, opened_version
+from siklus.cli.registered import champion_of, opened_version, versions_of
 from siklus.cli.windows import Judge, Window, traffic_window
 from siklus.files import write_atomic
 from siklus.monitor.alerts.store import KIND, Alerts
@@ -38,9 +37,7 @@ MOST_ALERTS = 100  # of a window; the journal has them all
 
 @app.command()
 def report(
-    window: Annotated[
-        str | None, typer.Option("--window", help="The last 30m, 24h, 7d …; [monitor] window by default.")
-    ] = None,
+    window: WindowOption = None,
     which: Annotated[
         str | None,
         typer.Option("--version", help="A number, a stage or `latest`; what is served by default."),
