@@ -191,6 +191,18 @@ def test_parts_are_told_apart_with_their_own_coverage_and_delay(minutes: Bundle,
     assert [part.verdict for part in found.windows] == ["keeps", "no labels yet", "no labels yet", "beyond"]
 
 
+def test_numbers_are_told_in_ranges_of_the_reference(minutes: Bundle, traffic: Traffic) -> None:
+    frame = frame_of(ROWS)
+    batch, truth = traffic.answer(minutes, frame), minutes_of(frame)
+    traffic.tell(batch.ids, truth)
+    parts = reported(traffic, minutes, by=("x",), metric="mae").groups["x"]
+    assert [part.name.split()[0] for part in parts] == ["up", "above", "above", "above"]
+    assert sum(part.labels.labelled for part in parts) == ROWS
+    assert all(100 < part.labels.labelled < 200 for part in parts)
+    low = (frame["x"] <= float(parts[0].name.removeprefix("up to "))).to_numpy()
+    assert parts[0].metrics["mae"].value == NEAR(sk.mean_absolute_error(truth[low], batch.raw[low]), rel=1e-3)
+
+
 def test_the_floor_says_where_it_is_from(minutes: Bundle, late: Bundle, traffic: Traffic) -> None:
     measured = minutes.document("evaluation.json")["evaluation"]["metrics"]["mae"]["value"]
     floors = {

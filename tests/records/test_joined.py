@@ -13,6 +13,7 @@ from siklus.records.compact import compact
 from siklus.records.joined import MOST_WORDS, NO_WORD, OTHER_WORDS, Stretch, count_labelled, read_joined
 from siklus.records.layout import Layout
 from siklus.records.outcomes import Outcome, Outcomes, newest_outcomes, outcome_stamp
+from siklus.stats.ranges import Ranges
 from tests.records.rows import NOON_US, features_of, open_log, record_of
 
 NOON = datetime.fromtimestamp(NOON_US / 1e6, UTC)
@@ -65,14 +66,25 @@ def test_a_stretch_is_cut_by_time_version_and_receipt(layout: Layout) -> None:
 
 @pytest.mark.parametrize("name", ODD_NAMES)
 def test_a_column_may_have_any_name(name: str, layout: Layout) -> None:
-    words = read_joined(layout, ALL, classes=CLASSES, columns=[name]).columns[name]
+    words = read_joined(layout, ALL, classes=CLASSES, columns={name: None}).columns[name]
     assert sorted(words.names[:-2]) == [f"{name} {k}" for k in range(3)]
     expected = [f"{name} {i % 3}" for i in range(60) if i % 5]
     assert [words.names[code] for code in words.codes.tolist()] == expected
 
 
+def test_numbers_are_told_in_ranges_with_missing_ones_apart(layout: Layout) -> None:
+    ranges = Ranges((10.0, 20.0), ("up to 10", "above 10 to 20", "above 20"))
+    found = read_joined(layout, ALL, classes=CLASSES, columns={"distance": ranges, "nowhere": ranges})
+    distance, nowhere = found.columns["distance"], found.columns["nowhere"]
+    assert distance.names == (*ranges.names, OTHER_WORDS, NO_WORD)
+    assert distance.take(np.arange(3)).ordered
+    cells = np.array([i / 2 for i in range(60) if i % 5])
+    assert distance.codes.tolist() == np.digitize(cells, [10, 20], right=True).tolist()
+    assert nowhere.missing.all()
+
+
 def test_rare_values_are_told_together_and_missing_ones_apart(layout: Layout) -> None:
-    found = read_joined(layout, ALL, classes=CLASSES, columns=["distance", "nowhere"])
+    found = read_joined(layout, ALL, classes=CLASSES, columns={"distance": None, "nowhere": None})
     distance, nowhere = found.columns["distance"], found.columns["nowhere"]
     assert len(distance.names) == MOST_WORDS + 2
     assert np.bincount(distance.codes).tolist() == [1] * MOST_WORDS + [48 - MOST_WORDS]
@@ -100,4 +112,4 @@ def test_the_newest_outcomes_are_those_of_the_last_steps(layout: Layout) -> None
 def test_there_may_be_no_outcomes_yet(tmp_path: Path) -> None:
     assert newest_outcomes(tmp_path / "outcomes.db", step_us=1, steps=60, most=10) is None
     assert outcome_stamp(tmp_path / "outcomes.db") == (0, 0)
-    assert len(read_joined(Layout(tmp_path), ALL, classes=None, columns=["a"], featured=5)) == 0
+    assert len(read_joined(Layout(tmp_path), ALL, classes=None, columns={"a": None}, featured=5)) == 0

@@ -1,9 +1,10 @@
 """Joined: what was answered in a stretch of time, with what came true, as columns of numbers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import duckdb
@@ -16,6 +17,7 @@ from siklus.data.engine import quoted
 from siklus.errors import RecordsError
 from siklus.records.layout import Layout
 from siklus.records.query import open_views
+from siklus.stats.ranges import Ranges
 from siklus.table import Cells
 
 MOST_WORDS = 20  # values of a column that are told one by one, the most frequent first
@@ -33,17 +35,19 @@ class Words:
     """A column of text: the index of each row's word in ``names``, shape (rows,).
 
     The last two names are those of all words that have none of their own, and of rows without a word.
+    ``ordered``: the names follow one another, as ranges of numbers do.
     """
 
     names: tuple[str, ...]
     codes: NDArray[np.int64]
+    ordered: bool = False
 
     @property
     def missing(self) -> NDArray[np.bool_]:
         return np.asarray(self.codes == len(self.names) - 1)
 
     def take(self, rows: Rows) -> "Words":
-        return Words(self.names, self.codes[rows])
+        return replace(self, codes=self.codes[rows])
 
 
 @dataclass(frozen=True)
@@ -122,13 +126,14 @@ def read_joined(
     stretch: Stretch,
     *,
     classes: tuple[Label, ...] | None,
-    columns: Sequence[str] = (),
+    columns: Mapping[str, Ranges | None] = MappingProxyType({}),
     featured: int = 0,
 ) -> JoinedRows:
     """The predictions of a stretch, by time; no shadows.
 
-    Of each of the ``columns`` the 20 most frequent values keep their name. ``featured``: of so many rows with
-    outcomes, the newest, the features are read too. RecordsError RC003, RC006.
+    ``columns``: by name, with the ranges of its numbers; without any the 20 most frequent values keep their
+    name. ``featured``: of so many rows with outcomes, the newest, the features are read too. RecordsError
+    RC003, RC006.
     """
     views = open_views(
         layout, for_query="joined", made_from=stretch.since, received_from_us=stretch.received_us or 0
@@ -148,7 +153,7 @@ def count_labelled(layout: Layout, version: str, *, until_us: int) -> int:
         return int(count)
 
 
-def _ask(connection: DuckDBPyConnection, stretch: Stretch, columns: Sequence[str], *, featured: bool) -> None:
+def _ask(connection: DuckDBPyConnection, stretch: Stretch, columns: Iterable[str], *, featured: bool) -> None:
     """Make siklus_asked, the rows of the stretch by time."""
     cells = "".join(f", {cell_of(name)} AS c{i}" for i, name in enumerate(columns))
     begin = datetime(1, 1, 1, tzinfo=UTC) if stretch.since is None else stretch.since
@@ -169,11 +174,16 @@ def _ask(connection: DuckDBPyConnection, stretch: Stretch, columns: Sequence[str
 def _columns(
     connection: DuckDBPyConnection,
     classes: tuple[Label, ...] | None,
-    columns: Sequence[str],
+    columns: Mapping[str, Ranges | None],
     featured: int,
 ) -> JoinedRows:
     texts = {name: words_in(connection, name) for name in ("version", "arm", "client")}
-    sliced = {name: words_in(connection, f"c{i}", most=MOST_WORDS) for i, name in enumerate(columns)}
+    sliced = {
+        name: words_in(connection, f"c{i}", most=MOST_WORDS)
+        if ranges is None
+        else _ranged(connection, f"c{i}", ranges)
+        for i, (name, ranges) in enumerate(columns.items())
+    }
     answer, truth = "predicted_number", "outcome_number"
     if classes is not None:
         connection.execute(f"CREATE TYPE siklus_classes AS ENUM ({_listed(classes)})")
@@ -219,6 +229,16 @@ def words_in(connection: DuckDBPyConnection, column: str, *, most: int | None = 
     code = f"CASE WHEN {column} IS NULL THEN {len(names) + 1} ELSE coalesce({own}, {len(names)}) END"
     codes = connection.execute(f"SELECT {code} AS code FROM siklus_asked").fetchnumpy()["code"]
     return Words((*names, OTHER_WORDS, NO_WORD), np.ma.filled(codes, 0).astype(np.int64))
+
+
+def _ranged(connection: DuckDBPyConnection, column: str, ranges: Ranges) -> Words:
+    """A column of siklus_asked by ranges; text that is no number is one of the other words."""
+    cells = f"SELECT {column} IS NULL AS missing, TRY_CAST({column} AS DOUBLE) AS number FROM siklus_asked"
+    found = connection.execute(cells).fetchnumpy()
+    numbers = _numbers(found["number"])
+    codes = np.where(np.isfinite(numbers), ranges.places(numbers), len(ranges.names))
+    codes[found["missing"]] = len(ranges.names) + 1
+    return Words((*ranges.names, OTHER_WORDS, NO_WORD), codes, ordered=True)
 
 
 def cell_of(name: str) -> str:

@@ -144,13 +144,13 @@ def windows(
 def groups(
     judged: Judged, words: Words, measure: Measure, *, since: datetime, until: datetime
 ) -> tuple[QualityPart, ...]:
-    """A part for each word that occurs, the largest first."""
+    """A part for each word that occurs: ranges in their order, of anything else the largest first."""
     parts = [
         part_of(judged.take(places), words.names[code], measure, since=since, until=until)
         for code, places in enumerate(_by_code(words.codes, len(words.names)))
         if len(places)
     ]
-    return tuple(sorted(parts, key=lambda part: -part.labels.predictions))
+    return tuple(parts if words.ordered else sorted(parts, key=lambda part: -part.labels.predictions))
 
 
 def _by_code(codes: NDArray[np.int64], count: int) -> Sequence[EACH]:

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 
 from siklus.bundle.read import Bundle
-from siklus.contract.columns import Contract
+from siklus.contract.columns import Column, Contract, Integer, Number
 from siklus.errors import MonitorError
 from siklus.monitor.microseconds import moment_of
 from siklus.monitor.quality.alarm import quality_alarm
@@ -34,6 +34,8 @@ from siklus.project.tables import near
 from siklus.records.joined import JoinedRows, Stretch, read_joined
 from siklus.records.layout import Layout
 from siklus.stats.intervals import LEVEL
+from siklus.stats.profile import ColumnProfile, NumericProfile
+from siklus.stats.ranges import Ranges, ranges_of
 from siklus.stats.scores import METRICS, metric_named, names_of
 
 VERSION, ARM = "version", "arm"
@@ -95,7 +97,7 @@ def quality_report(
         layout,
         Stretch(since=question.since, until=question.until),
         classes=classes,
-        columns=columns_of(question, settings.monitor, contract),
+        columns=columns_of(question, settings.monitor, champion),
         featured=MOST_ROWS if again else 0,
     )
     rescored = rescore(rows, bundle_of)
@@ -171,14 +173,26 @@ def needs_lost_probabilities(metric: str, contract: Contract) -> bool:
     return asks_again(metric, contract) and any(column.sensitive for column in contract.columns)
 
 
-def columns_of(question: QualityQuestion, settings: Monitor, contract: Contract) -> tuple[str, ...]:
-    """The columns by whose values quality is asked; MonitorError MO021 for one that is not there."""
+def columns_of(question: QualityQuestion, settings: Monitor, champion: Bundle) -> Mapping[str, Ranges | None]:
+    """The columns by which quality is asked, numbers in ranges of the champion's profile, others by value.
+
+    MonitorError MO021 for one that is not there.
+    """
+    contract = champion.contract
     wanted = dict.fromkeys([*settings.slices, *(name for name in question.by if name not in (VERSION, ARM))])
     for name in wanted:
         if name not in contract.names:
             known = [VERSION, ARM, *contract.names]
             raise MonitorError("MO021", f"quality by {name!r}", expected=near(name, known))
-    return tuple(wanted)
+    seen = champion.profile().columns if wanted else {}
+    return {name: _ranges(seen.get(name), contract.column(name)) for name in wanted}
+
+
+def _ranges(seen: ColumnProfile | None, column: Column) -> Ranges | None:
+    """None for what is no number, and for what the log keeps as a digest."""
+    if column.sensitive or not isinstance(column, Number | Integer) or not isinstance(seen, NumericProfile):
+        return None
+    return ranges_of(seen, whole=isinstance(column, Integer))
 
 
 def _groups(

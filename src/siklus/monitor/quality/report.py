@@ -114,9 +114,10 @@ class QualityReport(Struct, frozen=True, kw_only=True):
     """Everything about the predictions made from ``since`` until before ``until``.
 
     ``whole`` has every metric of the task, its parts the watched one (``metric``) and those that were asked
-    for. ``windows``: the same stretch cut in equal ones. ``groups``: by `version`, `arm` and columns, the
-    largest part first. ``alarm`` is None without labels of the champion or without a floor; ``expected``
-    where it cannot be estimated. ``remarks``: what a reader must know, in plain words.
+    for. ``windows``: the same stretch cut in equal ones. ``groups``: by `version`, `arm` and columns: ranges
+    of numbers in their order, of anything else the largest part first. ``alarm`` is None without labels of
+    the champion or without a floor; ``expected`` where it cannot be estimated. ``remarks``: what a reader
+    must know, in plain words.
     """
 
     name: str
