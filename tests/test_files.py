@@ -152,6 +152,15 @@ def test_a_name_that_no_disk_takes_is_said(tmp_path: Path) -> None:
         write_atomic(tmp_path / ("x" * 300), "a page")
 
 
+@pytest.mark.parametrize("name", ["page.html", "new/page.html"])
+def test_a_directory_that_is_of_no_disk_is_said(name: str) -> None:
+    path = Path("/proc") / name
+    with pytest.raises(FileError, match=rf"FS001 {path}: cannot be written"):
+        write_atomic(path, "")
+    with pytest.raises(FileError, match=rf"FS001 {path}: cannot be written"), directory_atomic(path):
+        raise AssertionError("never reached")
+
+
 def test_a_directory_appears_whole_when_its_block_ends(tmp_path: Path) -> None:
     target = tmp_path / "bundle"
     with directory_atomic(target) as draft:

@@ -6,9 +6,10 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from siklus.errors import FileError
 
@@ -26,6 +27,8 @@ DISK_TROUBLE = {
     errno.EISDIR,
     errno.ENAMETOOLONG,
 }
+
+Draft = TypeVar("Draft")
 
 CHUNK_BYTES = 1 << 20  # read at once when digesting: large enough that the loop costs nothing
 
@@ -70,8 +73,7 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None
     """
     data = content.encode() if isinstance(content, str) else content
     with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, name = _beside(path, tempfile.mkstemp)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
@@ -85,6 +87,16 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None
         sync_directory(path.parent)
 
 
+def _beside(path: Path, make: Callable[..., Draft]) -> Draft:
+    """A draft in the directory of ``path``, which is made; as tempfile's functions give it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return make(dir=path.parent, prefix=f".{path.name}.")
+    except FileNotFoundError as exc:
+        # All above it is there or was made, so it is no directory of a disk: /proc is none.
+        raise PermissionError(errno.EACCES, "nothing can be made in its directory") from exc
+
+
 @contextmanager
 def directory_atomic(target: Path) -> Iterator[Path]:
     """Yield an empty directory that becomes ``target`` when the block ends well, and vanishes otherwise.
@@ -92,8 +104,7 @@ def directory_atomic(target: Path) -> Iterator[Path]:
     An existing ``target`` is replaced. Everything is synced before the rename.
     """
     with disk_errors(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+        draft = Path(_beside(target, tempfile.mkdtemp))
     try:
         with disk_errors(target):
             yield draft
