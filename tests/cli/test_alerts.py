@@ -94,11 +94,22 @@ def test_each_rule_is_listed_as_it_stands(project: Path) -> None:
     assert found["latency_p99", ""] == "no value"
     lines = siklus("alerts", "-C", project).out.splitlines()
     assert lines[1].split()[:7] == ["moved", "of", "carrier", "FIRING", "0.25", "above", "0.2"]
-    assert lines[1].split()[9:] == ["log"]
+    assert lines[1].split()[9:] == ["log", "(waiting)"]
     assert lines[2].startswith("predictions_since_training  pending   4,200   above 4,000 for 1m")
     [fine] = [line for line in lines if line.startswith("error_rate")]
     assert fine.split()[1:3] == ["ok", "1.25"]
     assert "Not delivered to log yet (0 attempts" in lines[-1]
+
+
+def test_whom_the_first_word_has_not_reached_is_waited_for(project: Path) -> None:
+    look(project, {("drift_score", "carrier"): 0.25})
+    [row] = [row for row in answered("alerts", "-C", project)["rules"] if row["label"] == "carrier"]
+    assert (row["told"], row["waiting"]) == (["log"], ["log"])
+    with kept(project) as alerts:
+        [notification] = alerts.outbox.due(datetime.now(UTC))
+        alerts.outbox.delivered(notification, datetime.now(UTC))
+    shown = siklus("alerts", "-C", project).out.splitlines()
+    assert shown[1].split()[9:] == ["log"]
 
 
 def test_alerts_without_a_command_are_the_list(project: Path) -> None:

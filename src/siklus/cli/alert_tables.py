@@ -38,7 +38,7 @@ def _row(row: Listed) -> tuple[object, ...]:
         "" if row.value is None else amount(row.value, SIGNALS[rule.signal].unit),
         _condition(rule),
         _minute(row.since),
-        ", ".join(row.told),
+        ", ".join(f"{name} (waiting)" if name in row.waiting else name for name in row.told),
         _minute(row.silenced_until),
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Literal, TypeAlias
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from siklus.monitor.alerts.outbox import Waiting
 from siklus.monitor.alerts.rules import Rule
@@ -18,7 +18,8 @@ class Listed(Struct, frozen=True, kw_only=True):
     """One rule; or one alert of it, where it is true of several labels.
 
     ``value``: at the last look; of a rule that is not true the value nearest to its bound. ``since``: when it
-    became true. ``told``: the receivers that know. `no value`: the signal had none at the last look.
+    became true. ``told``: the receivers that know, or will when what is ``waiting`` for them is delivered.
+    `no value`: the signal had none at the last look.
     """
 
     rule: Rule
@@ -27,6 +28,7 @@ class Listed(Struct, frozen=True, kw_only=True):
     value: float | None = None
     since: datetime | None = None
     told: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
     silenced_until: datetime | None = None
 
 
@@ -43,19 +45,29 @@ def listing(rules: Sequence[Rule], alerts: Alerts | None, *, now: datetime) -> L
     """``alerts``: None where nothing was ever kept."""
     standing = Standing() if alerts is None else alerts.standing()
     silences = () if alerts is None else tuple(alerts.silences.lasting(now))
+    waiting = () if alerts is None else tuple(alerts.outbox.waiting())
     return Listing(
         looked=standing.looked,
-        rules=tuple(listed(rules, standing, silences, now=now)),
+        rules=tuple(listed(rules, standing, silences, waiting, now=now)),
         silences=silences,
-        waiting=() if alerts is None else tuple(alerts.outbox.waiting()),
+        waiting=waiting,
     )
 
 
 def listed(
-    rules: Sequence[Rule], standing: Standing, silences: Sequence[Silence], *, now: datetime
+    rules: Sequence[Rule],
+    standing: Standing,
+    silences: Sequence[Silence],
+    waiting: Sequence[Waiting],
+    *,
+    now: datetime,
 ) -> list[Listed]:
     """What is true first, the firing before the pending; then the rest, in the order of the rules."""
-    rows = [row for rule in rules for row in _rows(rule, standing, silences, now=now)]
+    rows = [
+        structs.replace(row, waiting=_not_reached(row, waiting))
+        for rule in rules
+        for row in _rows(rule, standing, silences, now=now)
+    ]
     order = ("firing", "pending")
     return sorted(rows, key=lambda row: order.index(row.state) if row.state in order else len(order))
 
@@ -86,6 +98,18 @@ def _rows(rule: Rule, standing: Standing, silences: Sequence[Silence], *, now: d
         value=None if seen is None else seen.value,
         silenced_until=_of_the_whole(silences, rule, now=now),
     )
+
+
+def _not_reached(row: Listed, waiting: Sequence[Waiting]) -> tuple[str, ...]:
+    """Of the receivers that were told those whom the first word of it has not reached."""
+    alert = (row.rule.name, row.label, "firing", False)
+    late = {
+        each.notification.receiver
+        for each in waiting
+        for event in each.notification.events
+        if (event.rule, event.label, event.state, event.repeated) == alert
+    }
+    return tuple(name for name in row.told if name in late)
 
 
 def _of(state: AlertState, rule: Rule) -> bool:
