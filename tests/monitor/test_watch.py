@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from siklus.errors import FileError
 from siklus.files import lock
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.look import Seen
@@ -91,7 +92,7 @@ def test_without_a_server_or_a_version_a_look_says_so_and_goes_on(tmp_path: Path
 def test_a_disk_that_takes_no_board_keeps_no_alert_back(tmp_path: Path) -> None:
     project = project_in(tmp_path / "flights")
     (project.paths.run / "watch.json").mkdir()  # as little to be written as on a full disk
-    with watching(project) as watch, pytest.raises(IsADirectoryError):
+    with watching(project) as watch, pytest.raises(FileError, match="FS001"):
         watch.look(now=datetime.now(UTC))
     with open_control(None, file=project.paths.control_database) as control:
         told = [
