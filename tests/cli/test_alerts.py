@@ -107,6 +107,9 @@ def test_whom_the_first_word_has_not_reached_is_waited_for(project: Path) -> Non
     assert (row["told"], row["waiting"]) == (["log"], ["log"])
     with kept(project) as alerts:
         [notification] = alerts.outbox.due(datetime.now(UTC))
+        alerts.outbox.failed(notification.id, datetime.now(UTC), "no route")
+    assert "to log yet (1 attempt, the next" in siklus("alerts", "-C", project).out
+    with kept(project) as alerts:
         alerts.outbox.delivered(notification, datetime.now(UTC))
     shown = siklus("alerts", "-C", project).out.splitlines()
     assert shown[1].split()[9:] == ["log"]

@@ -159,7 +159,7 @@ def test_a_model_of_sensitive_columns_is_not_asked_again(sizes: Bundle, traffic:
     assert any("sensitive columns, which the log does not keep" in remark for remark in found.remarks)
     assert found.whole.metrics["log_loss"].value is None
     unaware = reported(traffic, sizes)
-    assert any("300 rows come out otherwise than they were answered" in each for each in unaware.remarks)
+    assert any("300 rows, for which the model says something else" in each for each in unaware.remarks)
 
 
 def test_parts_are_told_apart_with_their_own_coverage_and_delay(minutes: Bundle, traffic: Traffic) -> None:
@@ -235,11 +235,11 @@ def test_too_few_labels_are_not_judged(minutes: Bundle, traffic: Traffic) -> Non
     unlabelled = reported(traffic, minutes)
     assert unlabelled.whole.verdict == "no labels yet"
     assert unlabelled.alarm is None
-    assert "No labels yet: none of the 600 predictions" in unlabelled.remarks[0]
+    assert "No labels yet: of 600 predictions none" in unlabelled.remarks[0]
     traffic.tell(batch.ids[:199], minutes_of(frame)[:199] + 50)
     few = reported(traffic, minutes)
     assert few.whole.verdict == "too few labels"
-    assert "Too few labels: 199 of 600" in few.remarks[0]
+    assert "Too few labels: the outcome of 199 of 600 predictions" in few.remarks[0]
     assert reported(traffic, minutes, settings=settings_of(minutes, min_rows=100)).whole.verdict == "beyond"
 
 
@@ -327,9 +327,9 @@ def test_odd_outcomes_are_counted_and_said(minutes: Bundle, traffic: Traffic) ->
     assert found.whole.labels.labelled == 280
     assert found.whole.labels.delay_median == 3600.0
     told = " ".join(found.remarks)
-    assert "10 outcomes are said to have come true before" in told
-    assert "20 outcomes were received before" in told
-    assert "3 outcomes are left out" in told
+    assert "before the prediction was made, and counted: 10 outcomes." in told
+    assert "counted without a delay: 20 outcomes." in told
+    assert "Left out: 3 outcomes, where" in told
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from siklus.cli.output import results, table
 from siklus.monitor.alerts.listing import Listed, Listing
 from siklus.monitor.alerts.rules import Rule
-from siklus.monitor.amounts import amount
+from siklus.monitor.amounts import amount, counted
 from siklus.monitor.signals import SIGNALS
 from siklus.project.durations import duration_of, seconds_of
 from siklus.project.sections import Monitor
@@ -74,8 +74,7 @@ def _remarks(shown: Listing, settings: Monitor, *, now: datetime) -> list[str]:
         said.append("`siklus serve` starts no watch: [monitor] enabled is false.")
     for waiting in shown.waiting:
         receiver, reason = waiting.notification.receiver, waiting.reason or "not tried yet"
-        tried = "1 attempt" if waiting.attempts == 1 else f"{waiting.attempts} attempts"
-        again = f"{tried}, the next at {_minute(waiting.due)} UTC"
+        again = f"{counted(waiting.attempts, 'attempt')}, the next at {_minute(waiting.due)} UTC"
         said.append(f"Not delivered to {receiver} yet ({again}): {reason}")
     return said
 

@@ -23,7 +23,7 @@ from siklus.cli.windows import (
 )
 from siklus.contract.columns import Tensor, Text, read_contract
 from siklus.errors import MonitorError, RegistryError
-from siklus.monitor.amounts import percent
+from siklus.monitor.amounts import counted, percent
 from siklus.monitor.drift.joint import JointDrift, joint_drift_of, joint_drift_of_rows
 from siklus.monitor.drift.judge import drift as judge_window
 from siklus.monitor.drift.report import ColumnDrift, DriftReport
@@ -174,7 +174,7 @@ def _joint(project: OpenProject, judge: Judge, reference: Reference, seen: Windo
 def _show(report: DriftReport, seen: Window, reference: Reference, *, where: str) -> None:
     console = results()
     console.print(
-        f"{report.rows:,} rows of {seen.said}, beside {report.reference_rows:,} of {reference.said}",
+        f"{counted(report.rows, 'row')} of {seen.said}, beside {report.reference_rows:,} of {reference.said}",
         markup=False,
     )
     if not report.enough:

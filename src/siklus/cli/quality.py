@@ -11,7 +11,7 @@ from siklus.cli.options import HERE, ProjectOption, WindowOption, listed, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.registered import champion_of, versions_of
 from siklus.ledgers.totals import read_totals
-from siklus.monitor.amounts import amount
+from siklus.monitor.amounts import amount, counted
 from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.monitor.quality.report import QualityPart, QualityReport
 from siklus.monitor.quality.words import refused_feedback, told
@@ -105,7 +105,7 @@ def _summary(report: QualityReport) -> Iterator[tuple[str, str]]:
     if report.floor is not None:
         yield "floor", f"{report.floor.said}: {report.whole.verdict}"
     if report.alarm is not None:
-        rows = f", over {report.alarm.rows:,} rows of version {report.champion}"
+        rows = f", over {counted(report.alarm.rows, 'row')} of version {report.champion}"
         yield "at all times", f"{_measured(report.alarm.estimate)}{rows}"
         yield "alarm", report.alarm.said
     if report.expected is not None:

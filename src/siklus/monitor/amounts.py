@@ -22,11 +22,11 @@ def amount(value: float, unit: str) -> str:
         case "yes/no":
             return "yes" if value > YES else "no"
         case "days":
-            return _counted(value, "day")
+            return counted(value, "day")
         case "rows/s":
             return f"{_short(value)} per second"
         case "cores":
-            return _counted(value, "core")
+            return counted(value, "core")
         case "rows":
             return f"{value:,.0f}"
         case _:
@@ -54,14 +54,18 @@ def length_of_time(seconds: float) -> str:
     ('4.2 ms', '1.5 min', '1 day', '2.31 days')
     """
     if abs(seconds) >= DAY:
-        return _counted(round(seconds / DAY, 2), "day")
+        return counted(round(seconds / DAY, 2), "day")
     for size, unit in ((HOUR, "h"), (MINUTE, "min"), (1, "s")):
         if abs(seconds) >= size:
             return f"{_short(round(seconds / size, 2))} {unit}"
     return f"{_short(1000 * seconds)} ms"
 
 
-def _counted(count: float, unit: str) -> str:
+def counted(count: float, unit: str) -> str:
+    """
+    >>> counted(1, "row"), counted(4000, "row"), counted(0, "attempt")
+    ('1 row', '4,000 rows', '0 attempts')
+    """
     return f"{_short(count)} {unit}" if count == 1 else f"{_short(count)} {unit}s"
 
 

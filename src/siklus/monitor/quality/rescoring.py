@@ -8,6 +8,7 @@ import numpy as np
 
 from siklus.bundle.read import Bundle
 from siklus.contract.decode import decode_records
+from siklus.monitor.amounts import counted
 from siklus.records.joined import JoinedRows, Rows
 from siklus.stats.losses import Floats, predicted_classes
 
@@ -49,13 +50,13 @@ def rescore(rows: JoinedRows, bundle_of: Callable[[str], Bundle | None]) -> Resc
         other += int((~same).sum())
     if other:
         remarks.append(
-            f"{other:,} rows come out otherwise than they were answered, and are left out where the "
-            "probability of every class is needed."
+            f"Left out where the probability of every class is needed: {counted(other, 'row')}, "
+            "for which the model says something else now than was answered."
         )
     if len(rows.featured.places) < rows.labelled.sum():
         remarks.append(
             "Metrics that need the probability of every class are of the newest "
-            f"{len(rows.featured.places):,} labelled rows, for which the models were asked again."
+            f"{counted(len(rows.featured.places), 'labelled row')}, for which the models were asked again."
         )
     return Rescored(found, tuple(remarks))
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from siklus.ledgers.totals import Totals
+from siklus.monitor.amounts import counted
 from siklus.monitor.quality.judging import Judged
 from siklus.monitor.quality.label_checks import floods_in
 from siklus.monitor.quality.report import QualityReport
@@ -27,12 +28,13 @@ def remarks_on(report: QualityReport, judged: Judged, *, fewest: int) -> Iterato
         return
     if not labels.labelled:
         yield (
-            f"No labels yet: none of the {labels.predictions:,} predictions has its outcome. "
+            f"No labels yet: of {counted(labels.predictions, 'prediction')} none has its outcome. "
             "POST /feedback takes them (docs/http.md)."
         )
     elif labels.labelled < fewest:
         yield (
-            f"Too few labels: {labels.labelled:,} of {labels.predictions:,} predictions have their outcome, "
+            f"Too few labels: the outcome of {labels.labelled:,} of "
+            f"{counted(labels.predictions, 'prediction')} is known, "
             f"and below {fewest:,} nothing is judged ([monitor] min_rows)."
         )
     yield from _odd_labels(judged.rows)
@@ -63,17 +65,17 @@ def _odd_labels(rows: JoinedRows) -> Iterator[str]:
     unusable = int((told & ~rows.labelled).sum())
     if unusable:
         yield (
-            f"{unusable:,} outcomes are left out: they, or their predictions, are no "
+            f"Left out: {counted(unusable, 'outcome')}, where outcome or prediction is no "
             f"{'number' if rows.classes is None else 'class of the champion'}."
         )
     early = int((told & (rows.observed != NEVER) & (rows.observed < rows.made)).sum())
     if early:
-        yield f"{early:,} outcomes are said to have come true before their prediction was made; they count."
+        yield f"Said to be true before the prediction was made, and counted: {counted(early, 'outcome')}."
     jumped = int((told & (rows.received < rows.made)).sum())
     if jumped:
         yield (
-            f"{jumped:,} outcomes were received before their prediction was made: a clock has jumped. They "
-            "count, without a delay."
+            "Received before the prediction was made, since a clock has jumped, and counted without a delay: "
+            f"{counted(jumped, 'outcome')}."
         )
 
 
