@@ -14,9 +14,10 @@ import pytest
 
 from siklus.errors import FileError
 from siklus.files import lock
+from siklus.monitor.alerts.events import Notification
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.look import Seen
-from siklus.monitor.watch import LOCK
+from siklus.monitor.watch import LOCK, watch
 from siklus.project.file import open_project
 from siklus.registry.control import open_control
 from tests.cli.projects import siklus
@@ -131,6 +132,31 @@ def test_the_program_looks_until_told_to_end_and_reads_the_file_again(tmp_path: 
         assert any(line.get("look") == "2s" for line in lines), "the mended one is read"
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=START_SECONDS) == 0
+
+
+def test_what_is_due_between_two_looks_is_delivered_then(tmp_path: Path) -> None:
+    folder = tmp_path / "flights"
+    project = project_in(folder, more='[monitor]\nlook = "1d"\n')
+    notification = Notification(project="flights", receiver="log", time=datetime.now(UTC), events=())
+    pauses, looked, waiting = [], [], []
+
+    def waited(seconds: float) -> bool:
+        """Something comes to be due in the first pause."""
+        pauses.append(seconds)
+        with open_control(None, file=project.paths.control_database) as control:
+            alerts = Alerts(control, "flights")
+            waiting.append(len(alerts.outbox.waiting()))
+            looked.append(alerts.standing().looked)
+            if len(pauses) == 1:
+                with control.transaction() as connection:
+                    alerts.outbox.put(connection, [notification], now=datetime.now(UTC))
+                waiting.append(len(alerts.outbox.waiting()))
+        return len(pauses) == 2
+
+    watch(lambda: project, pinned=None, waited=waited)
+    assert waiting == [0, 1, 0]
+    assert looked[0] == looked[1], "without a look"
+    assert 0 < max(pauses) <= 60
 
 
 def test_two_watches_of_one_state_take_turns(tmp_path: Path) -> None:

@@ -57,7 +57,9 @@ from siklus.stats.sequential import DriftEvidence
 LOCK = "watch.lock"  # in the run directory: one watch a state
 REPLICA = "replica"  # likewise: the name under which this machine's looks are kept
 THIN_SECONDS = 3600.0
-DELIVERY_SECONDS = 20.0  # after a look; what a receiver takes longer for is heard of at the next one
+DELIVERY_SECONDS = 20.0  # after a look; what a receiver takes longer for is heard of later
+PAUSE_SECONDS = 30.0  # between two looks far apart, after which it is seen what is due again
+BETWEEN_SECONDS = 5.0  # for a delivery then
 NICENESS = 10  # requests go first
 WAIT_SECONDS = 5.0  # for another watch of the same state to end
 
@@ -219,7 +221,7 @@ def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Cal
                 with closing(joint):
                     while stamp_of(file) == read:
                         _look(watching, every)
-                        if waited(every - time.time() % every):
+                        if _paused(watching, every, waited):
                             return
         except SiklusError as error:
             _say(error)
@@ -230,9 +232,27 @@ def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Cal
 def _look(watching: Watch, every: int) -> None:
     try:
         watching.look(now=datetime.now(UTC))
-        _say_delivered(watching.deliver(now=datetime.now(UTC), wait=min(DELIVERY_SECONDS, every / 2)))
+        _deliver(watching, wait=min(DELIVERY_SECONDS, every / 2))
     except SiklusError as error:
         _say(error)
+
+
+def _paused(watching: Watch, every: int, waited: Callable[[float], bool]) -> bool:
+    """Wait for the next look, and deliver meanwhile what is due; whether ``waited`` says to stop."""
+    until = time.monotonic() + every - time.time() % every
+    while (left := until - time.monotonic()) > 0:
+        if waited(min(left, PAUSE_SECONDS)):
+            return True
+        if left > PAUSE_SECONDS:
+            try:
+                _deliver(watching, wait=BETWEEN_SECONDS)
+            except SiklusError as error:
+                _say(error)
+    return False
+
+
+def _deliver(watching: Watch, *, wait: float) -> None:
+    _say_delivered(watching.deliver(now=datetime.now(UTC), wait=wait))
 
 
 def _say_delivered(delivery: Delivery) -> None:
