@@ -13,10 +13,10 @@ import pytest
 import siklus
 from siklus.errors import ServeError
 from siklus.project.paths import Paths
-from siklus.records.outcomes import read_outcomes
 from siklus.serve.access.auth import is_loopback
 from siklus.serve.access.keys import add_key, revoke_key
 from tests.figures import Figure
+from tests.records.stored import stored_outcomes
 from tests.serve.bundles import brittle_regressor, regressor
 from tests.serve.servers import START_SECONDS, Server, serving, start
 from tests.serve.wire import exchange, features, request
@@ -206,7 +206,7 @@ def test_too_many_requests_are_told_when_to_come_again(guarded: Server, state: P
 def test_an_outcome_names_the_key_that_it_came_with(guarded: Server, state: Path) -> None:
     name = guarded.predict([8, 9])["prediction_id"]
     guarded.answered("/feedback", {"prediction_id": name, "outcome": 5.5})
-    clients = {found[0]: found[4] for found in read_outcomes(Paths.at(state).records / "outcomes.db")}
+    clients = {found[0]: found[4] for found in stored_outcomes(Paths.at(state).records / "outcomes.db")}
     assert clients == {name: "first"}
 
 

@@ -144,16 +144,10 @@ class Outcomes:
                 os.close(log)
 
 
-def read_outcomes(path: Path, *, since_us: int = 0) -> Iterator[StoredOutcome]:
-    """The outcomes that were received from this moment on, by that; none without a database."""
-    wanted = "prediction_id, outcome, observed_us, received_us, {client}"
-    yield from _read(
-        path, f"SELECT {wanted} FROM outcomes WHERE received_us >= ? ORDER BY received_us", since_us
-    )
-
-
 def outcome_lines(path: Path, *, since_us: int = 0) -> Iterator[bytes]:
-    """The same, each a line of its fields between tabs, which none of them holds; no value is empty.
+    """The outcomes received from this Unix time in µs on; none without a database.
+
+    Each is a line of its fields between tabs, which none of them holds; no value is empty.
 
     Made in SQLite: a million take a second, three times as much as Python's values.
     """
