@@ -135,12 +135,26 @@ def log_floor_evidence(name: str, y: Truth, predictions: Floats, *, floor: float
     """
     counted = _proportion(name, y, predictions)
     if counted is not None:
-        return _log_misses(counted, floor) if counted.rows else None
+        return log_shortfall(counted, floor) if counted.rows else None
     if len(y) < BURN_IN or name in SIMULATED:
         return None
     found = estimate(name, y, predictions, seed=0, level=LEVEL)
     errors = _errors_beyond(name, found, floor)
     return None if errors is None else _log_mixture(errors, len(y))
+
+
+def log_shortfall(counted: Proportion, floor: float) -> float:
+    """ln e that a hit's chance is below ``floor``: bets on all such, in Jeffreys' proportions. Exact.
+
+    −inf where it is too small for a float, which it is only long after it has stopped to matter.
+    """
+    if floor <= 0:
+        return 0.0  # nothing is worse
+    hits, misses, floor = counted.hits, counted.rows - counted.hits, min(floor, 1.0)
+    with np.errstate(divide="ignore"):
+        below = np.log(betainc(hits + PRIOR, misses + PRIOR, floor) / betainc(PRIOR, PRIOR, floor))
+    bets = betaln(hits + PRIOR, misses + PRIOR) - betaln(PRIOR, PRIOR) + below
+    return float(bets - xlogy(hits, floor) - xlog1py(misses, -floor))
 
 
 def _proportion(name: str, y: Truth, predictions: Floats) -> Proportion | None:
@@ -161,17 +175,6 @@ def _edge(*, inside: float, outside: float, refuted: Callable[[float], bool]) ->
         middle = (inside + outside) / 2
         inside, outside = (inside, middle) if refuted(middle) else (middle, outside)
     return outside
-
-
-def _log_misses(counted: Proportion, floor: float) -> float:
-    """Bets on all shares of hits below the floor, in the proportions of Jeffreys' prior: exact."""
-    if floor <= 0:
-        return 0.0  # nothing is worse
-    hits, misses, floor = counted.hits, counted.rows - counted.hits, min(floor, 1.0)
-    with np.errstate(divide="ignore"):
-        below = np.log(betainc(hits + PRIOR, misses + PRIOR, floor) / betainc(PRIOR, PRIOR, floor))
-    bets = betaln(hits + PRIOR, misses + PRIOR) - betaln(PRIOR, PRIOR) + below
-    return float(bets - xlogy(hits, floor) - xlog1py(misses, -floor))
 
 
 def _errors_beyond(name: str, found: Estimate, floor: float) -> float | None:
