@@ -64,12 +64,12 @@ def test_outcomes_that_come_over_http_become_quality(
     answers = server.batch(ROWS)
     code, out, err = asked(project, capsys, "--window", "1h", "--fail")
     assert code == 0
-    assert "400, of which 0 have their outcome" in out
+    assert "400, of which 0 with an outcome" in out
     assert "No labels yet" in err
     fed_back(server, answers, right=340)
     code, out, err = asked(project, capsys, "--window", "1h", "--fail")
     assert code == 0
-    assert "400, of which 400 have their outcome (100 %)" in out
+    assert "400, of which 400 with an outcome (100 %)" in out
     assert "accuracy >= 0.7, as [monitor] floor says: keeps" in out
     assert "JFK" in out
     _, document, _ = asked(project, capsys, "--json")

@@ -97,7 +97,7 @@ def show(report: QualityReport) -> None:
 def _summary(report: QualityReport) -> Iterator[tuple[str, str]]:
     labels = report.whole.labels
     share = "" if labels.coverage is None else f" ({amount(labels.coverage, 'share')})"
-    yield "predictions", f"{labels.predictions:,}, of which {labels.labelled:,} have their outcome{share}"
+    yield "predictions", f"{labels.predictions:,}, of which {labels.labelled:,} with an outcome{share}"
     if labels.delay_median is not None:
         half, most = _shown(labels.delay_median, "seconds"), _shown(labels.delay_p90, "seconds")
         yield "outcomes came", f"after {half} (half of them), {most} (nine tenths)"
