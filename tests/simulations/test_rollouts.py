@@ -10,7 +10,7 @@ from scipy import stats
 from siklus.stats.allocation import Stage, allocation_evidence
 from siklus.stats.anytime import Proportion
 from siklus.stats.challenge import challenge_losses, log_lead
-from siklus.stats.failures import failure_evidence
+from siklus.stats.failures import failure_evidence, stage_of
 from siklus.stats.latency import log_beyond
 from tests.figures import Figure
 
@@ -67,6 +67,26 @@ def false_rollbacks(figure: Figure, *, rollouts: int, requests: int, alpha: floa
 
 def test_an_equal_canary_is_hardly_ever_rolled_back(figure: Figure) -> None:
     assert false_rollbacks(figure, rollouts=400, requests=10_000, alpha=0.05) <= 0.05
+
+
+def test_keys_that_send_more_than_others_do_not_make_a_canary_worse(figure: Figure) -> None:
+    rng = np.random.default_rng(6)
+    weights = 1 / np.arange(1, 1001)
+    by_keys = by_requests = 0
+    for _ in range(150):
+        canarys = rng.random(len(weights)) < CANARY
+        canary = rng.binomial(PEEK, weights[canarys].sum() / weights.sum(), size=200)
+        requests = canary.cumsum(), (PEEK - canary).cumsum()
+        failed = rng.binomial(canary, 0.02).cumsum(), rng.binomial(PEEK - canary, 0.02).cumsum()
+        looks = list(zip(*(arm.tolist() for arm in (*failed, *requests)), strict=True))
+        by_keys += any(is_worse(look[:2], 0.05) for look in looks)
+        by_requests += any(failure_evidence([stage_of(at[:2], requests=at[2:])]).worse for at in looks)
+    figure(
+        "A/A canaries on 1,000 keys by Zipf's law, rolled back by the share of requests, of keys",
+        f"{by_requests / 150:.1%}, {by_keys / 150:.0%} of 150",
+    )
+    assert by_requests / 150 <= 0.05
+    assert by_keys / 150 > 0.05
 
 
 @pytest.mark.parametrize(("failing", "within"), [(0.05, 250), (0.02, 1900)])

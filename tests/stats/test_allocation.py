@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from siklus.stats.allocation import Stage, allocation_evidence, log_allocation_evidence
-from siklus.stats.failures import failure_evidence
+from siklus.stats.failures import failure_evidence, stage_of
 
 COUNTS = st.lists(st.integers(0, 5000), min_size=2, max_size=5)
 
@@ -161,3 +161,16 @@ def test_what_is_no_stage_is_refused(counts: tuple[int, ...], shares: tuple[floa
 def test_failures_are_those_of_two_arms() -> None:
     with pytest.raises(ValueError, match="canary and a champion"):
         failure_evidence([stage((1, 2, 3), (0.2, 0.3, 0.5))])
+
+
+def test_the_canarys_share_is_that_of_the_requests_as_they_came() -> None:
+    many = stage_of((30, 70), requests=(3000, 7000))
+    assert many.counts == (30, 70)
+    assert many.shares == pytest.approx((0.3, 0.7), abs=1e-3)
+    assert not failure_evidence([many]).worse
+    assert failure_evidence([stage_of((30, 70), requests=(1000, 9000))]).worse
+
+
+@pytest.mark.parametrize("requests", [(0, 0), (0, 10), (10, 0)])
+def test_an_arm_without_requests_says_nothing(requests: tuple[int, int]) -> None:
+    assert failure_evidence([stage_of((0, 0), requests=requests)]).log_evidence == 0
