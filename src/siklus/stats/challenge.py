@@ -18,7 +18,10 @@ steps, and every such sum is a bet by itself: no error comes of it. Exact at any
 
 *All other losses* have no bound. Theirs is the asymptotic sequence of `siklus.stats.anytime` on the mean of
 the paired differences (Waudby-Smith et al., arXiv 2103.06476), from BURN_IN rows on. It is about the mean, as
-the metric is, and not about how often either wins. Heavy tails make it too narrow by a little.
+the metric is, and not about how often either wins. It knows nothing of errors that have not come yet: a
+challenger that is as good on average, through one error in 200 that costs a hundred times as much, is called
+better in 65 % of runs looked at from 100 labels on, in 12 % from 1,000, in 8 % from 2,000. So ask for
+a minimum of labels before a promotion, more where errors have a tail.
 
 Rows are taken to be drawn one by one, in the order in which their labels came.
 """
