@@ -9,6 +9,7 @@ import pytest
 from siklus.deploy.distances import drift_recordings
 from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
 from siklus.monitor.signals import SIGNALS
+from siklus.monitor.watches import ALONE
 from tests.architecture.source import ROOT, SRC
 from tests.deploy.dashboards.all import DASHBOARDS, text_of
 
@@ -75,6 +76,10 @@ def test_every_signal_has_an_expression_of_documented_series() -> None:
         assert "$" not in text
         assert 'job="flights"' in text
         assert {metric for metric in METRIC.findall(text) if not _known(metric, page)} == set()
+
+
+def test_what_only_one_machine_knows_is_the_largest_for_both_evaluators() -> None:
+    assert {name for name in ALONE if not expression(name, job="flights").startswith("max(")} == set()
 
 
 def _known(metric: str, page: str) -> bool:

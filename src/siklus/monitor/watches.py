@@ -4,7 +4,7 @@ All watches of a model ask rules of one set of alerts, so they must ask of the s
 finds and another does not would begin and end at every look.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -17,17 +17,19 @@ from siklus.registry.control import METADATA, Control
 
 FRESH = timedelta(minutes=10)  # what a watch has found counts for so long, or for some looks that fail
 MISSED_LOOKS = 3
-# How they are one over all machines, as in PromQL.
-ALONE: Mapping[str, Callable[[Iterable[float]], float]] = {
-    "cpu": sum,
-    "memory": sum,
-    "joint_drift": max,
-    "labelled_since_training": max,
-    "label_coverage": max,
-    "label_delay": max,
-    "quality": max,
-    "quality_alarm": max,
-}
+# Of these the largest counts, as in PromQL.
+ALONE = frozenset(
+    {
+        "cpu",
+        "memory",
+        "joint_drift",
+        "labelled_since_training",
+        "label_coverage",
+        "label_delay",
+        "quality",
+        "quality_alarm",
+    }
+)
 
 FOUND = sa.Table(
     "watch_signals",
@@ -72,7 +74,7 @@ class Watches:
 
 
 def _as_one(signals: Iterable[Signal]) -> list[Signal]:
-    values: dict[str, list[float]] = {}
+    values: dict[str, float] = {}
     for each in signals:
-        values.setdefault(each.name, []).append(each.value)
-    return [Signal(name=name, value=ALONE[name](found)) for name, found in values.items() if name in ALONE]
+        values[each.name] = max(each.value, values.get(each.name, each.value))
+    return [Signal(name=name, value=value) for name, value in values.items() if name in ALONE]
