@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from siklus.ledgers.layouts import LATENCY_BUCKETS
+from siklus.ledgers.profiles import window_profile
 from siklus.monitor.readings import asked, bucket_quantile, traffic_signals, unseen_shares
 from siklus.monitor.signals import SIGNALS
-from tests.monitor.counts import layout, of_version, totals
+from tests.monitor.counts import REFERENCE, layout, of_version, totals
+from tests.serve.counting import FLIGHTS
 
 
 def test_shares_are_of_all_that_was_asked() -> None:
@@ -53,5 +55,5 @@ def test_the_share_of_unseen_words_is_of_the_column_s_cells() -> None:
     window.counts[first] = 15
     window.counts[first + feature.unseen] = 5
 
-    [signal] = unseen_shares(window)
+    [signal] = unseen_shares(window_profile(window, reference=REFERENCE, contract=FLIGHTS))
     assert (signal.label, signal.value) == ("origin", 0.25)

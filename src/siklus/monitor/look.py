@@ -1,6 +1,6 @@
 """One look: counts in, signals out. What the watch does every minute, as functions of values."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
@@ -11,7 +11,7 @@ from siklus.monitor.drift.judge import drift_watch
 from siklus.monitor.drift.report import DriftReport
 from siklus.monitor.looks import Looks
 from siklus.monitor.quality.watch import QualitySeen
-from siklus.monitor.readings import asked, traffic_signals, unseen_shares
+from siklus.monitor.readings import asked, traffic_signals
 from siklus.monitor.signals import RATE_WINDOW, Signal
 from siklus.monitor.subject import Subject
 from siklus.project.durations import MONTH_SECONDS, seconds_of
@@ -107,15 +107,6 @@ def drift_signals(
         missing = column.jump("missing")
         if missing is not None:
             yield Signal(name="missing_jump", value=float(missing.p_beyond <= strict), label=column.name)
-
-
-def unseen_signals(looks: Looks, subject: Subject, settings: Monitor, *, now: datetime) -> Sequence[Signal]:
-    """Only where there are rows enough: one new word in three cells is no share."""
-    since = now - timedelta(seconds=seconds_of(settings.window))
-    counted = _counted(looks.between(since, now), subject)
-    if counted is None or _profile(counted, subject).rows < settings.min_rows:
-        return ()
-    return tuple(unseen_shares(counted))
 
 
 def _counted(totals: Totals, subject: Subject) -> VersionTotals | None:

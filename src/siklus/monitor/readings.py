@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from siklus.ledgers.layouts import SHADOW, VersionLayout
 from siklus.ledgers.totals import Totals, VersionTotals
 from siklus.monitor.signals import Signal
+from siklus.stats.profile import CategoryProfile, Profile
 
 QUANTILES = {"latency_p50": 0.5, "latency_p95": 0.95, "latency_p99": 0.99}
 
@@ -88,13 +89,12 @@ def bucket_quantile(bounds: Sequence[float], counts: NDArray[np.int64], share: f
     return float(low + (bounds[place] - low) * (rank - before) / counts[place])
 
 
-def unseen_shares(window: VersionTotals) -> Iterator[Signal]:
+def unseen_shares(window: Profile) -> Iterator[Signal]:
     """Of each column of words the share of cells that training did not know."""
-    places = iter(window.counts[window.layout.bins :].tolist())
-    for feature in window.layout.features:
-        counts = [next(places) for _ in feature.bins]
-        if feature.unseen is not None and sum(counts):
-            yield Signal(name="unseen_share", value=counts[feature.unseen] / sum(counts), label=feature.name)
+    for name, column in window.columns.items():
+        if isinstance(column, CategoryProfile) and column.counts.rows:
+            share = column.counts.unseen / column.counts.rows
+            yield Signal(name="unseen_share", value=share, label=name)
 
 
 def _latencies(layout: VersionLayout, counts: NDArray[np.uint64]) -> Iterable[tuple[str, NDArray[np.int64]]]:

@@ -36,7 +36,6 @@ from siklus.monitor.look import (
     step_ends,
     subject_seen,
     traffic_seen,
-    unseen_signals,
     window_seen,
 )
 from siklus.monitor.looks import project_looks
@@ -44,6 +43,7 @@ from siklus.monitor.notify.courier import Courier, Delivery
 from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
 from siklus.monitor.quality.watch import QualitySeen, QualityWatch
+from siklus.monitor.readings import unseen_shares
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subject, Subjects, add_subject_options, pinned_by
 from siklus.monitor.usage import UsageMeter
@@ -139,8 +139,9 @@ class Watch:
         if subject is None:
             return Seen(time=now, version=None, signals=tuple(signals))
         signals += subject_seen(self._looks, subject, now=now)
-        signals += unseen_signals(self._looks, subject, self._settings, now=now)
         window = window_seen(self._looks, subject, self._settings, now=now)
+        if window is not None and window.rows >= self._settings.min_rows:  # one new word in three is no share
+            signals += unseen_shares(window)
         report = None if window is None else drift(subject.reference, window, settings=self._settings)
         evidence = self._evidence(subject, now=now)
         if report is not None:
