@@ -15,6 +15,8 @@
     ├── ServeError         SV      the server cannot start or has no model             503
     ├── MonitorError       MO      traffic cannot be judged with what was given        500
     ├── AlertError         AL      an alert rule is wrong, or nobody can be told       500
+    ├── AutomationError    AU      a retraining, a rollout or an experiment cannot be  500
+    ├── DrillError         DR      a drill cannot be held                              500
     ├── DeployError        DP      files for another tool cannot be made or written    500
     ├── FileError          FS      the disk is full, or a file cannot be written       500
     └── MissingExtra       XT      an optional package is not installed                500
@@ -139,6 +141,14 @@ class MonitorError(SiklusError):
 
 class AlertError(SiklusError):
     prefix = "AL"
+
+
+class AutomationError(SiklusError):
+    prefix = "AU"
+
+
+class DrillError(SiklusError):
+    prefix = "DR"
 
 
 class DeployError(SiklusError):

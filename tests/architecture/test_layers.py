@@ -16,7 +16,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("bundle", "records", "ledgers", "tracking"),
     ("registry",),
     ("train", "serve", "monitor"),
-    ("deploy",),
+    ("deploy", "automation"),
+    ("drill", "demo"),
     ("cli",),
 )
 HEIGHT: Mapping[str, int] = {part: height for height, row in enumerate(ROWS) for part in row}

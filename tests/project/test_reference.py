@@ -39,7 +39,7 @@ def default(field: msgspec.structs.FieldInfo) -> str:
         case bool():
             return str(value).lower()
         case tuple():
-            return ", ".join(value)
+            return ", ".join(map(str, value))
         case _:
             return str(value)
 

@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta, Struct, field
+from msgspec import Struct, field
 
 from siklus.errors import ProjectError
-from siklus.project.durations import NEVER, UNITS, WRITTEN, DurationOrNever, seconds_of
+from siklus.project.durations import NEVER, DurationOrNever, DurationOrZero, seconds_of, seconds_or_zero
 from siklus.project.names import SafeName
 from siklus.project.places import Places
 from siklus.project.tables import near, read_table
@@ -16,13 +16,6 @@ from siklus.project.tables import near, read_table
 TABLE = "alerts"
 
 Severity: TypeAlias = Literal["info", "warning", "critical"]
-Hold: TypeAlias = Annotated[
-    str,
-    Meta(
-        pattern=rf"^(0[smhdw]?|{WRITTEN})$",
-        extra_json_schema={"description": "a duration such as 1m or 1h, or 0s"},
-    ),
-]
 
 
 class Alert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,8 +31,8 @@ class Alert(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     name: SafeName | None = None
     above: float | None = None
     below: float | None = None
-    held: Hold = field(name="for", default="0s")
-    kept: Hold = field(name="keep_firing_for", default="0s")
+    held: DurationOrZero = field(name="for", default="0s")
+    kept: DurationOrZero = field(name="keep_firing_for", default="0s")
     notify: tuple[SafeName, ...] | None = None
     advice: str = ""
     severity: Severity = "warning"
@@ -63,20 +56,16 @@ class PlacedAlert(Alert, frozen=True, kw_only=True):
 
     @property
     def held_seconds(self) -> int:
-        return _seconds(self.held)
+        return seconds_or_zero(self.held)
 
     @property
     def kept_seconds(self) -> int:
-        return _seconds(self.kept)
+        return seconds_or_zero(self.kept)
 
     @property
     def repeat_seconds(self) -> int | None:
         """None for `never`."""
         return None if self.repeat == NEVER else seconds_of(self.repeat)
-
-
-def _seconds(hold: Hold) -> int:
-    return 0 if hold.rstrip("".join(UNITS)) == "0" else seconds_of(hold)
 
 
 def read_alerts(raw: object, places: Places, *, receivers: Collection[str]) -> tuple[PlacedAlert, ...]:

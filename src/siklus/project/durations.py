@@ -28,6 +28,15 @@ DurationOrNever: TypeAlias = Annotated[
 ]
 
 
+DurationOrZero: TypeAlias = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(0[smhdw]?|{WRITTEN})$",
+        extra_json_schema={"description": "a duration such as 1m or 1h, or 0s"},
+    ),
+]
+
+
 def seconds_of(duration: str) -> int:
     """Seconds of a duration; ValueError for a text that is none, and for centuries.
 
@@ -37,6 +46,11 @@ def seconds_of(duration: str) -> int:
     if not re.fullmatch(WRITTEN, duration):
         raise ValueError(f"{duration!r} is no duration such as 90s, 10m, 1h or 30d")
     return int(duration[:-1]) * UNITS[duration[-1]]
+
+
+def seconds_or_zero(duration: str) -> int:
+    """The same, where `0s` is a duration too."""
+    return 0 if re.fullmatch("0[smhdw]?", duration) else seconds_of(duration)
 
 
 def duration_of(seconds: int) -> str:

@@ -14,6 +14,7 @@ import msgspec
 from siklus.errors import ProjectError
 from siklus.project.alerts import TABLE as ALERTS
 from siklus.project.alerts import read_alerts
+from siklus.project.loop import Retrain, RolloutPlan
 from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.overrides import override
 from siklus.project.paths import Paths
@@ -43,6 +44,8 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "serve": Serve,
     "records": Records,
     "monitor": Monitor,
+    "retrain": Retrain,
+    "rollout": RolloutPlan,
     "state": State,
 }
 KNOWN = (*SECTIONS, "gates", "notify", ALERTS)

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 from siklus.errors import ProjectError
 from siklus.project.alerts import PlacedAlert
 from siklus.project.durations import Duration, DurationOrNever
+from siklus.project.loop import Retrain, RolloutPlan
 from siklus.project.names import SafeName
 from siklus.project.notify import Receiver
 
@@ -191,6 +192,8 @@ class Project(Struct, frozen=True, kw_only=True):
     serve: Serve = field(default_factory=Serve)
     records: Records = field(default_factory=Records)
     monitor: Monitor = field(default_factory=Monitor)
+    retrain: Retrain = field(default_factory=Retrain)
+    rollout: RolloutPlan = field(default_factory=RolloutPlan)
     state: State = field(default_factory=State)
     alerts: tuple[PlacedAlert, ...] = ()
     notify: Mapping[str, Receiver] = {}

@@ -1,0 +1,1 @@
+"""Demo: real flights of a year, through the whole loop, in minutes."""
