@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from siklus.errors import RegistryError
 from siklus.registry.control import METADATA, Control
+from siklus.registry.journal import stamp
 from siklus.registry.policy import FORMAT, Allotment, TrafficPolicy, checked
 
 REVISIONS = sa.Table(
@@ -53,6 +54,24 @@ class Traffic:
         with self._control.transaction() as connection:
             return connection.execute(latest).scalar() or NOTHING
 
+    def get(self, revision: int) -> TrafficPolicy | None:
+        """The policy of that revision; None for one that was never made."""
+        wanted = sa.select(REVISIONS).where(
+            REVISIONS.c.model == self._model, REVISIONS.c.revision == revision
+        )
+        with self._control.transaction() as connection:
+            row = connection.execute(wanted).one_or_none()
+        return None if row is None else _policy(row)
+
+    def at(self, moment: datetime) -> TrafficPolicy | None:
+        """What was decided by then: the latest revision that is no younger; None before the first."""
+        by_then = sa.select(REVISIONS).where(
+            REVISIONS.c.model == self._model, REVISIONS.c.created <= stamp(moment)
+        )
+        with self._control.transaction() as connection:
+            row = connection.execute(by_then.order_by(REVISIONS.c.revision.desc()).limit(1)).one_or_none()
+        return None if row is None else _policy(row)
+
     def append(
         self,
         allotment: Allotment,
@@ -68,30 +87,53 @@ class Traffic:
         RegistryError RG012 when it cannot be served, RG014 when somebody else decided meanwhile. The number
         is above ``published`` too, so that it goes on where a database was lost.
         """
-        checked(allotment)
-        policy = TrafficPolicy(
+        policy = self.next(allotment, follows=follows, by=by, now=now, reason=reason, published=published)
+        with self._control.transaction() as connection:
+            self.write(connection, policy, follows=follows)
+        return policy
+
+    def next(
+        self,
+        allotment: Allotment,
+        *,
+        follows: int,
+        by: str,
+        now: datetime,
+        reason: str = "",
+        published: int = NOTHING,
+    ) -> TrafficPolicy:
+        """The revision that `append` would make of this, not written yet; RegistryError RG012 likewise."""
+        return TrafficPolicy(
             revision=max(follows, published) + 1,
             model=self._model,
-            allotment=allotment,
+            allotment=checked(allotment),
             created=now,
             by=by,
             reason=reason,
         )
-        if self.revision() != follows:
-            raise self._overtaken(follows)
-        try:
-            with self._control.transaction() as connection:
-                connection.execute(REVISIONS.insert().values(_row(policy, follows=follows)))
-        except sa.exc.IntegrityError as exc:
-            raise self._overtaken(follows) from exc
-        return policy
 
-    def _overtaken(self, follows: int) -> RegistryError:
-        current = self.current()
-        latest = "there is none" if current is None else f"the latest is {current.revision} by {current.by}"
+    def write(self, connection: sa.Connection, policy: TrafficPolicy, *, follows: int) -> None:
+        """Write what `next` made within a transaction of the caller's, which must not go on after RG014."""
+        latest = connection.execute(
+            sa.select(REVISIONS.c.revision, REVISIONS.c.author)
+            .where(REVISIONS.c.model == self._model)
+            .order_by(REVISIONS.c.revision.desc())
+            .limit(1)
+        ).one_or_none()
+        if (NOTHING if latest is None else latest.revision) != follows:
+            found = (
+                "there is none" if latest is None else f"the latest is {latest.revision} by {latest.author}"
+            )
+            raise self._overtaken(follows, found)
+        try:
+            connection.execute(REVISIONS.insert().values(_row(policy, follows=follows)))
+        except sa.exc.IntegrityError as exc:
+            raise self._overtaken(follows, "somebody else has decided at this very moment") from exc
+
+    def _overtaken(self, follows: int, found: str) -> RegistryError:
         return RegistryError(
             "RG014",
-            f"traffic policy of {self._model!r}: this was to follow revision {follows}, but {latest}",
+            f"traffic policy of {self._model!r}: this was to follow revision {follows}, but {found}",
             expected="a decision on what `siklus traffic show` shows",
         )
 
@@ -103,7 +145,7 @@ def _row(policy: TrafficPolicy, *, follows: int) -> dict[str, Any]:
         "follows": follows,
         "format": policy.format,
         "allotment": msgspec.json.encode(policy.allotment).decode(),
-        "created": policy.created.isoformat(),
+        "created": stamp(policy.created),
         "author": policy.by,
         "reason": policy.reason,
     }
