@@ -62,6 +62,8 @@ class Rollout(Struct, frozen=True, kw_only=True):
     the revision of the traffic policy that this rollout has last made; with another one somebody has decided
     otherwise.
     ``retraining``: the number of the job that made the challenger. ``reason``: of the last decision.
+    ``paused``: since when it is; ``rested``: seconds of earlier pauses, which do not count as its time.
+    ``sticky``: what its requests are dealt by (`Allotment.sticky`).
     """
 
     number: int = 0
@@ -80,6 +82,9 @@ class Rollout(Struct, frozen=True, kw_only=True):
     retraining: int | None = None
     by: str = "siklus"
     reason: str = ""
+    paused: datetime | None = None
+    rested: float = 0.0
+    sticky: str | None = None
 
     @property
     def going_on(self) -> bool:

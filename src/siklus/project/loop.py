@@ -1,5 +1,6 @@
 """[retrain] and [rollout]: when the loop trains anew, on what, and how a new version comes to its users."""
 
+from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
@@ -63,7 +64,7 @@ class RolloutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     learn of it. ``min_requests``: of the challenger's on each step. ``min_labels``: rows with outcomes that
     both have been asked about, before the last step. ``margin``: by which share of the champion's loss the
     challenger may be worse. ``latency_factor``: its 99 % quantile against the champion's. ``alpha``: the
-    chance at which each test stops a challenger that is no worse.
+    chance at which a challenger that is no worse is rolled back, by any test at any look.
     """
 
     automatic: bool = True  # otherwise a challenger that was accepted waits for `siklus rollout start`
@@ -77,3 +78,9 @@ class RolloutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     margin: Annotated[float, Meta(ge=0, le=1)] = 0.02
     latency_factor: Annotated[float, Meta(ge=1)] = 2.0
     alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.01
+
+    def __post_init__(self) -> None:
+        """ValueError: steps that do not grow, or that give everything before anything was seen."""
+        shares = [0.0 if step == SHADOW else float(step) for step in self.steps]
+        if shares[0] == 1 or any(later <= earlier for earlier, later in pairwise(shares)):
+            raise ValueError("steps: not 'shadow' or a share below 1 first, then growing shares")
