@@ -17,7 +17,8 @@ from siklus.files import lock
 from siklus.monitor.alerts.events import Notification
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.look import Seen
-from siklus.monitor.watch import LOCK, watch
+from siklus.monitor.rounds import LOCK
+from siklus.monitor.watch import watch
 from siklus.project.file import open_project
 from siklus.registry.control import open_control
 from tests.cli.projects import siklus

@@ -16,8 +16,9 @@ from siklus.files import lock
 from siklus.monitor.amounts import amount
 from siklus.monitor.look import Seen
 from siklus.monitor.notify.courier import Delivery
+from siklus.monitor.rounds import LOCK
 from siklus.monitor.signals import SIGNALS, Signal
-from siklus.monitor.watch import LOCK, Watch, main
+from siklus.monitor.watch import Watch, main
 from siklus.project.file import OpenProject
 
 MOST_FEATURES = 5

@@ -6,20 +6,18 @@ mail server, requests are answered. A look that fails is said, and made good by 
 
 import argparse
 import os
-import signal
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from siklus.errors import FileError, SiklusError
+from siklus.errors import SiklusError
 from siklus.events import tell
-from siklus.files import lock, stamp_of, write_atomic
+from siklus.files import write_atomic
 from siklus.ledgers.board import write_board
 from siklus.ledgers.totals import Totals, read_totals
 from siklus.monitor.alerts.rules import project_rules
@@ -44,24 +42,19 @@ from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
 from siklus.monitor.quality.watch import QualitySeen, QualityWatch
 from siklus.monitor.readings import unseen_shares
+from siklus.monitor.rounds import Round, Waited, go_round, run, say
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subject, Subjects, add_subject_options, pinned_by
 from siklus.monitor.usage import UsageMeter
 from siklus.monitor.watches import Watches
 from siklus.project.durations import seconds_of
-from siklus.project.file import FILE_NAME, OpenProject, open_project
+from siklus.project.file import OpenProject, open_project
 from siklus.records.layout import Layout
-from siklus.registry.control import Control, control_uri, open_control
+from siklus.registry.control import Control
 from siklus.stats.sequential import DriftEvidence
 
-LOCK = "watch.lock"  # in the run directory: one watch a state
-REPLICA = "replica"  # likewise: the name under which this machine's looks are kept
+REPLICA = "replica"  # in the run directory: the name under which this machine's looks are kept
 THIN_SECONDS = 3600.0
-DELIVERY_SECONDS = 20.0  # after a look; what a receiver takes longer for is heard of later
-PAUSE_SECONDS = 30.0  # between two looks far apart, after which it is seen what is due again
-BETWEEN_SECONDS = 5.0  # for a delivery then
-NICENESS = 10  # requests go first
-WAIT_SECONDS = 5.0  # for another watch of the same state to end
 
 
 class Watch:
@@ -184,7 +177,7 @@ class Watch:
         try:
             self._seen_quality = self._quality.look(subject.bundle, answered=answered, now=now)
         except SiklusError as error:
-            _say(error)
+            say(error)
         found = self._seen_quality
         return found if found is not None and found.version == subject.version else None
 
@@ -198,75 +191,33 @@ def replica_of(run: Path) -> str:
     return path.read_text().strip()
 
 
-def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Callable[[float], bool]) -> None:
+def watch(find: Callable[[], OpenProject], *, pinned: Pinned | None, waited: Waited) -> None:
     """Look at each multiple of [monitor] look, until ``waited``, which waits these seconds, says to stop.
 
     ``find`` reads the project file, which is read again whenever it changes; one that is broken leaves all as
     it was, and so does a look that fails.
     """
-    project = find()
-    file = project.paths.root / FILE_NAME
-    while True:
-        read = stamp_of(file)  # before it is read, so that a change meanwhile is a change
-        try:
-            project = find()
-        except SiklusError as error:
-            _say(error)
+    go_round(find, partial(_opened, pinned=pinned), waited=waited)
+
+
+@contextmanager
+def _opened(project: OpenProject, control: Control, *, pinned: Pinned | None) -> Iterator[Round]:
+    with closing(JointErrand(project, pinned)) as joint:
+        watching = Watch(project, control, environment=os.environ, pinned=pinned, joint=joint)
         every = seconds_of(project.settings.monitor.look)
-        url = control_uri(project.settings.state.control, project.paths.root)
-        try:
-            with open_control(url, file=project.paths.control_database) as control:
-                joint = JointErrand(project, pinned)
-                watching = Watch(project, control, environment=os.environ, pinned=pinned, joint=joint)
-                tell("watching", model=project.settings.project.name, look=project.settings.monitor.look)
-                with closing(joint):
-                    while stamp_of(file) == read:
-                        _look(watching, every)
-                        if _paused(watching, every, waited):
-                            return
-        except SiklusError as error:
-            _say(error)
-            if waited(every):
-                return
+        tell("watching", model=project.settings.project.name, look=project.settings.monitor.look)
+        yield Round(
+            look=lambda now: watching.look(now=now),
+            deliver=lambda now, wait: watching.deliver(now=now, wait=wait),
+            every=lambda: every,
+        )
 
 
-def _look(watching: Watch, every: int) -> None:
-    try:
-        watching.look(now=datetime.now(UTC))
-        _deliver(watching, wait=min(DELIVERY_SECONDS, every / 2))
-    except SiklusError as error:
-        _say(error)
-
-
-def _paused(watching: Watch, every: int, waited: Callable[[float], bool]) -> bool:
-    """Wait for the next look, and deliver meanwhile what is due; whether ``waited`` says to stop."""
-    until = time.monotonic() + every - time.time() % every
-    while (left := until - time.monotonic()) > 0:
-        if waited(min(left, PAUSE_SECONDS)):
-            return True
-        if left > PAUSE_SECONDS:
-            try:
-                _deliver(watching, wait=BETWEEN_SECONDS)
-            except SiklusError as error:
-                _say(error)
-    return False
-
-
-def _deliver(watching: Watch, *, wait: float) -> None:
-    _say_delivered(watching.deliver(now=datetime.now(UTC), wait=wait))
-
-
-def _say_delivered(delivery: Delivery) -> None:
-    for notification in delivery.sent:
-        rules = [event.title for event in notification.events]
-        tell("notified", receiver=notification.receiver, alerts=rules)
-    for attempt in delivery.failed:
-        told = attempt.notification
-        tell("not_notified", level="error", receiver=told.receiver, reason=str(attempt.problem))
-
-
-def _say(error: SiklusError) -> None:
-    tell("look_failed", level="error", code=error.code, reason=str(error))
+def checked_project(folder: Path) -> OpenProject:
+    """The project file, read anew; a rule that cannot be breaks it as a wrong key does."""
+    project = open_project(folder, environment=os.environ)
+    project_rules(project.settings)
+    return project
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -274,30 +225,8 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m siklus.monitor.watch", description=__doc__)
     add_subject_options(parser)
     given = parser.parse_args(arguments)
-    stopped = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopped.set())
-    os.nice(NICENESS)
-    pinned = pinned_by(given)
-
-    def find() -> OpenProject:
-        project = open_project(given.project, environment=os.environ)
-        project_rules(project.settings)  # a rule that cannot be breaks the file as a wrong key does
-        return project
-
-    try:
-        while not stopped.is_set():
-            try:
-                with lock(find().paths.run / LOCK, what="a watch"):
-                    watch(find, pinned=pinned, waited=stopped.wait)
-            except FileError as error:
-                if error.code != "FS002":
-                    raise
-                stopped.wait(WAIT_SECONDS)
-    except SiklusError as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    opened = partial(_opened, pinned=pinned_by(given))
+    return run(partial(checked_project, given.project), opened, what="a watch")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,135 @@
+"""Rounds: a program that looks at one project again and again, beside the servers, until told to end.
+
+One a machine, without a part in any answer: whatever happens to it, to the database or to a mail server,
+requests are answered. A look that fails is said, and made good by the next one.
+"""
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from siklus.errors import FileError, SiklusError
+from siklus.events import tell
+from siklus.files import lock, stamp_of
+from siklus.monitor.notify.courier import Delivery
+from siklus.project.durations import seconds_of
+from siklus.project.file import FILE_NAME, OpenProject
+from siklus.registry.control import Control, control_uri, open_control
+
+LOCK = "watch.lock"  # in the run directory: one program that looks a state
+DELIVERY_SECONDS = 20.0  # after a look; what a receiver takes longer for is heard of later
+PAUSE_SECONDS = 30.0  # between two looks far apart, after which it is seen what is due again
+BETWEEN_SECONDS = 5.0  # for a delivery then
+NICENESS = 10  # requests go first
+WAIT_SECONDS = 5.0  # for another one of the same state to end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """What is done at each look, at ``now``, and then for at most so many seconds to deliver what is due.
+
+    ``every``: the seconds between two looks, asked after each.
+    """
+
+    look: Callable[[datetime], object]
+    deliver: Callable[[datetime, float], Delivery]
+    every: Callable[[], float]
+
+
+Opened: TypeAlias = Callable[[OpenProject, Control], AbstractContextManager[Round]]
+Waited: TypeAlias = Callable[[float], bool]  # waits these seconds; whether it is to stop
+
+
+def go_round(find: Callable[[], OpenProject], opened: Opened, *, waited: Waited) -> None:
+    """Look at each multiple of `Round.every`, until ``waited`` says to stop.
+
+    ``find`` reads the project file, which is read again whenever it changes; one that is broken leaves all as
+    it was, and so does a look that fails.
+    """
+    project = find()
+    file = project.paths.root / FILE_NAME
+    while True:
+        read = stamp_of(file)  # before it is read, so that a change meanwhile is a change
+        try:
+            project = find()
+        except SiklusError as error:
+            say(error)
+        url = control_uri(project.settings.state.control, project.paths.root)
+        try:
+            with (
+                open_control(url, file=project.paths.control_database) as control,
+                opened(project, control) as each,
+            ):
+                while stamp_of(file) == read:
+                    _look(each)
+                    if _paused(each, waited):
+                        return
+        except SiklusError as error:
+            say(error)
+            if waited(seconds_of(project.settings.monitor.look)):
+                return
+
+
+def run(find: Callable[[], OpenProject], opened: Opened, *, what: str) -> int:
+    """Go round until SIGTERM or Ctrl-C: 0; 2 on a broken project file. Another one here is waited for."""
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    os.nice(NICENESS)
+    try:
+        while not stopped.is_set():
+            try:
+                with lock(find().paths.run / LOCK, what=what):
+                    go_round(find, opened, waited=stopped.wait)
+            except FileError as error:
+                if error.code != "FS002":
+                    raise
+                stopped.wait(WAIT_SECONDS)
+    except SiklusError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def say(error: SiklusError) -> None:
+    tell("look_failed", level="error", code=error.code, reason=str(error))
+
+
+def _look(each: Round) -> None:
+    try:
+        each.look(datetime.now(UTC))
+        _deliver(each, wait=min(DELIVERY_SECONDS, each.every() / 2))
+    except SiklusError as error:
+        say(error)
+
+
+def _paused(each: Round, waited: Waited) -> bool:
+    """Wait for the next look, and deliver meanwhile what is due; whether ``waited`` says to stop."""
+    every = each.every()
+    until = time.monotonic() + every - time.time() % every
+    while (left := until - time.monotonic()) > 0:
+        if waited(min(left, PAUSE_SECONDS)):
+            return True
+        if left > PAUSE_SECONDS:
+            try:
+                _deliver(each, wait=BETWEEN_SECONDS)
+            except SiklusError as error:
+                say(error)
+    return False
+
+
+def _deliver(each: Round, *, wait: float) -> None:
+    delivery = each.deliver(datetime.now(UTC), wait)
+    for notification in delivery.sent:
+        rules = [event.title for event in notification.events]
+        tell("notified", receiver=notification.receiver, alerts=rules)
+    for attempt in delivery.failed:
+        told = attempt.notification
+        tell("not_notified", level="error", receiver=told.receiver, reason=str(attempt.problem))
