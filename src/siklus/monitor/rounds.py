@@ -129,7 +129,8 @@ def _deliver(each: Round, *, wait: float) -> None:
     delivery = each.deliver(datetime.now(UTC), wait)
     for notification in delivery.sent:
         rules = [event.title for event in notification.events]
-        tell("notified", receiver=notification.receiver, alerts=rules)
+        news = [each.headline for each in notification.news]
+        tell("notified", receiver=notification.receiver, alerts=rules, news=news)
     for attempt in delivery.failed:
         told = attempt.notification
         tell("not_notified", level="error", receiver=told.receiver, reason=str(attempt.problem))

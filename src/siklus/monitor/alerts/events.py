@@ -1,4 +1,4 @@
-"""What somebody must hear: an alert that began, goes on, or is over; and the notification that carries it."""
+"""What somebody must hear: an alert that began, goes on, or is over; news; and what carries them."""
 
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -41,6 +41,24 @@ class Event(Struct, frozen=True, kw_only=True):
         return f"{self.rule} of {self.label}" if self.label else self.rule
 
 
+class News(Struct, frozen=True, kw_only=True):
+    """Something that was decided or done, and does not go on as an alert does.
+
+    ``entry``: its number in the journal; ``kind`` and ``subject``: that entry's. ``headline``: in some words;
+    ``told``: a sentence with its numbers. ``advice`` and ``commands``: what a person may do next.
+    """
+
+    entry: int
+    kind: str
+    subject: str
+    headline: str
+    told: str
+    time: datetime
+    severity: Severity = "info"
+    advice: str = ""
+    commands: tuple[str, ...] = ()
+
+
 class Series(Struct, frozen=True, kw_only=True, tag="series"):
     """A signal over time, the oldest first. ``unit`` is that of `SIGNALS`; ``threshold``: a line to draw."""
 
@@ -78,7 +96,7 @@ Evidence: TypeAlias = Series | Bars | Beside
 
 
 class Notification(Struct, frozen=True, kw_only=True):
-    """All events of one look for one receiver. Stored as JSON until it is delivered.
+    """All events of one look for one receiver, or news. Stored as JSON until it is delivered.
 
     ``id`` is given by the outbox and stays the same at every attempt, so that a receiver can tell a second
     delivery from a second alert; 0 for one that was never there. ``test``: nothing has happened.
@@ -91,3 +109,4 @@ class Notification(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     evidence: tuple[Evidence, ...] = ()
     test: bool = False
+    news: tuple[News, ...] = ()

@@ -82,11 +82,14 @@ class Outbox:
                 "attempts": 0,
                 "reason": "",
             }
-            events = notification.events
+            events, news = notification.events, notification.news
             for failed in self._taken_over(connection, notification.receiver):
-                events = (*_notification(failed).events, *events)
+                waited = _notification(failed)
+                events, news = (*waited.events, *events), (*waited.news, *news)
                 row |= {name: getattr(failed, name) for name in ("due", "attempts", "reason")}
-            whole = msgspec.structs.replace(notification, events=events[-MOST_EVENTS:])
+            whole = msgspec.structs.replace(
+                notification, events=events[-MOST_EVENTS:], news=news[-MOST_EVENTS:]
+            )
             text = msgspec.json.encode(whole).decode()
             connection.execute(WAITING.insert().values(**row, notification=text))
 
@@ -129,7 +132,7 @@ class Outbox:
         Nothing happens where somebody else has said so already.
         """
         with self._control.transaction() as connection:
-            if self._taken_out(connection, told.id) and told.events:
+            if self._taken_out(connection, told.id) and (told.events or told.news):
                 self._journal.write(connection, _entry(told, "told", now=now))
 
     def failed(self, id: int, now: datetime, reason: str, *, retry_after: timedelta | None = None) -> bool:
@@ -181,7 +184,8 @@ def wait_after(attempts: int) -> timedelta:
 
 
 def _entry(notification: Notification, what: str, *, now: datetime) -> Entry:
-    told = ", ".join(f"{event.title} {event.state}" for event in notification.events)
+    alerts = (f"{event.title} {event.state}" for event in notification.events)
+    told = ", ".join([*alerts, *(news.headline for news in notification.news)])
     return Entry(
         time=now,
         kind=KIND,

@@ -39,7 +39,7 @@ class Outbox(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
     """``problem`` is None where the notification arrived. It is as the receiver got it: without the ends of
-    alerts where it wants to hear of none, and perhaps without any event."""
+    alerts where it wants to hear of none, and perhaps without anything to say."""
 
     notification: Notification
     problem: SiklusError | None = None
@@ -98,7 +98,7 @@ class Courier:
             self._under_way.discard(attempt.notification.id)
             if attempt.problem is not None:
                 failed.append(attempt)
-            elif attempt.notification.events:
+            elif attempt.notification.events or attempt.notification.news:
                 sent.append(attempt.notification)
         return Delivery(sent=tuple(sent), failed=tuple(failed), under_way=len(self._under_way))
 
@@ -156,7 +156,7 @@ class Lane:
         )
         notification = structs.replace(notification, events=events)
         try:
-            if events:
+            if events or notification.news:
                 self._reached.receiver.send(notification)
         except SiklusError as exc:
             return Attempt(notification=notification, problem=exc)

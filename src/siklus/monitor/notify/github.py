@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 from siklus.monitor.alerts.events import Event, Notification
 from siklus.monitor.notify.posting import Letter, Poster
-from siklus.monitor.notify.wording import one_line, story
+from siklus.monitor.notify.wording import SHOWN_EVENTS, one_line, story
 from siklus.project.notify import GitHub
 
 API_VERSION = "2022-11-28"
-MOST_BYTES = 60_000  # of all events together; GitHub takes less than 64 kB as a whole
+MOST_BYTES = 50_000  # of all events together; GitHub takes less than 64 kB as a whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,17 +45,28 @@ class GitHubReceiver:
 
 
 def payload(notification: Notification, *, false_alarm_rate: float) -> dict[str, object]:
-    """Seven properties, of GitHub's ten at most; the last events are left out where they are too many."""
+    """At most eight properties of GitHub's ten; the last events are left out where they are too many.
+
+    ``status``: `firing` or `resolved`, or `news` where nothing but news is told.
+    """
+    news = [one_line(f"{each.headline}: {each.told}") for each in notification.news[:SHOWN_EVENTS]]
     words = story(notification, false_alarm_rate=false_alarm_rate)
     return {
         "project": one_line(notification.project),
         "summary": words.subject,
-        "status": "firing" if any(event.state == "firing" for event in notification.events) else "resolved",
+        "status": _status(notification),
         "time": notification.time.astimezone(UTC).isoformat(),
         "notification": notification.id,
         "test": notification.test,
         "events": list(_fitting(_event(event) for event in notification.events)),
+        **({"news": news} if news else {}),
     }
+
+
+def _status(notification: Notification) -> str:
+    if any(event.state == "firing" for event in notification.events):
+        return "firing"
+    return "resolved" if notification.events or not notification.news else "news"
 
 
 def _fitting(events: Iterable[dict[str, object]]) -> Iterator[dict[str, object]]:

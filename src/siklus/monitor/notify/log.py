@@ -1,4 +1,4 @@
-"""The log as a receiver: one line for each event, where nothing else is declared."""
+"""The log as a receiver: one line for each event and each piece of news, where nothing else is declared."""
 
 from siklus.events import tell
 from siklus.monitor.alerts.events import Notification
@@ -8,7 +8,7 @@ LEVELS = {"critical": "error", "warning": "warning", "info": "info"}
 
 
 class LogReceiver:
-    """Every field of an event, named as rules have it."""
+    """Every field of an event, named as rules have it; of news what happened."""
 
     def send(self, notification: Notification) -> None:
         for event in notification.events:
@@ -26,3 +26,12 @@ class LogReceiver:
             }
             test = {"test": True} if notification.test else {}
             tell("alert", level=level, project=notification.project, **fields, **test)
+        for news in notification.news:
+            told = {"kind": news.kind, "subject": one_line(news.subject), "entry": news.entry}
+            tell(
+                "news",
+                level=LEVELS[news.severity],
+                project=notification.project,
+                told=one_line(f"{news.headline}: {news.told}"),
+                **told,
+            )

@@ -52,8 +52,9 @@ def _address(message: EmailMessage, notification: Notification, envelope: Envelo
     message["Subject"] = words.subject
     message["Date"] = notification.time
     message["Message-ID"] = f"<{_digest(notification)}@{domain}>"
-    if notification.events and not notification.test:
-        # Mail programs show what refers to the same as one conversation: an alert's beginning and its end.
+    if (notification.events or notification.news) and not notification.test:
+        # Mail programs show what refers to the same as one conversation: an alert's beginning and its end,
+        # or all that became of one rollout.
         message["References"] = _threads(notification, domain)
     message["List-Id"] = f"<{project}.siklus.{domain}>"
     message["Auto-Submitted"] = "auto-generated"
@@ -72,7 +73,12 @@ def _threads(notification: Notification, domain: str) -> str:
         (notification.project, event.rule, event.label, event.since.isoformat())
         for event in notification.events[:THREADS]
     )
-    return " ".join(f"<alert-{_hashed(*alert)}@{domain}>" for alert in alerts)
+    news = dict.fromkeys((notification.project, each.subject) for each in notification.news[:THREADS])
+    named = [
+        *(f"alert-{_hashed(*alert)}" for alert in alerts),
+        *(f"news-{_hashed(*about)}" for about in news),
+    ]
+    return " ".join(f"<{name}@{domain}>" for name in named)
 
 
 def _hashed(*parts: str) -> str:

@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from siklus.monitor.alerts.events import Event, Notification
+from siklus.monitor.alerts.events import Event, News, Notification
 from siklus.monitor.amounts import amount
 from siklus.monitor.notify.phrases import PHRASES, Phrase
 from siklus.monitor.signals import SIGNALS, YES, SignalKind
@@ -64,8 +64,9 @@ class Story(Struct, frozen=True, kw_only=True):
 
 
 def story(notification: Notification, *, false_alarm_rate: float) -> Story:
-    """The worst event first."""
-    events = sorted(notification.events, key=lambda event: _ORDER.index(_tone(event)))
+    """The worst first; of what is as bad, alerts before news."""
+    every: list[Event | News] = [*notification.events, *notification.news]
+    events = sorted(every, key=lambda event: _ORDER.index(_tone(event)))
     told = _advised_once([_told(event, false_alarm_rate) for event in events[:SHOWN_EVENTS]])
     return Story(
         subject=_subject(notification, events),
@@ -87,8 +88,10 @@ def _advised_once(told: Sequence[Told]) -> tuple[Told, ...]:
     )
 
 
-def headline(event: Event) -> str:
+def headline(event: Event | News) -> str:
     """The first line of an event: `retraining advised: 4,000 predictions since training`."""
+    if isinstance(event, News):
+        return one_line(event.headline)
     kind = SIGNALS.get(event.signal, _UNKNOWN_SIGNAL)
     phrase = PHRASES.get(event.signal)
     value = "no value" if event.value is None else amount(event.value, kind.unit)
@@ -121,12 +124,12 @@ def moment(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%a %d %b %Y, %H:%M UTC")
 
 
-def _subject(notification: Notification, events: list[Event]) -> str:
+def _subject(notification: Notification, events: Sequence[Event | News]) -> str:
     first = headline(events[0]) if events else "nothing has happened"
     worst = _tone(events[0]) if events else "info"
     marks = [
         "test:" if notification.test else "",
-        "still:" if events and events[0].repeated else "",
+        "still:" if events and isinstance(events[0], Event) and events[0].repeated else "",
         "critical:" if worst == "critical" else "",
     ]
     more = f"(and {len(events) - 1} more)" if len(events) > 1 else ""
@@ -138,7 +141,9 @@ def _subject(notification: Notification, events: list[Event]) -> str:
     return f"{text[:room]}… {more}".rstrip()
 
 
-def _told(event: Event, false_alarm_rate: float) -> Told:
+def _told(event: Event | News, false_alarm_rate: float) -> Told:
+    if isinstance(event, News):
+        return _news(event)
     phrase = PHRASES.get(event.signal, Phrase(headline="", sure=""))
     firing = event.state == "firing"
     certainty = one_line(event.certainty)
@@ -151,6 +156,18 @@ def _told(event: Event, false_alarm_rate: float) -> Told:
         advice=one_line(event.advice, longest=LONGEST_ADVICE) if firing else "",
         commands=phrase.commands if firing else (),
         silence=_silence(event) if firing else "",
+    )
+
+
+def _news(news: News) -> Told:
+    return Told(
+        tone=news.severity,
+        headline=headline(news),
+        happened=one_line(news.told, longest=LONGEST_ADVICE),
+        sure="",
+        advice=one_line(news.advice, longest=LONGEST_ADVICE),
+        commands=news.commands,
+        silence="",
     )
 
 
@@ -173,5 +190,5 @@ def _silence(event: Event) -> str:
     return f"siklus alerts silence {event.rule}{feature}"
 
 
-def _tone(event: Event) -> Tone:
-    return "resolved" if event.state == "resolved" else event.severity
+def _tone(event: Event | News) -> Tone:
+    return "resolved" if isinstance(event, Event) and event.state == "resolved" else event.severity
