@@ -23,6 +23,7 @@ class StepCounts(Struct, frozen=True, kw_only=True):
     """What was counted of (challenger, champion) on one step.
 
     ``requests``: whole requests, as each is dealt to one arm; ``failures``: of these, by the server's fault.
+    ``dealt``: of the answered ones, those whose arm no client has chosen; None: all.
     ``latencies``: of each arm, requests by bucket (`ledgers.layouts.LATENCY_BUCKETS`, then those above).
     On the shadow step the challenger's are of rows scored after the answer, and say nothing of shares.
     """
@@ -30,6 +31,7 @@ class StepCounts(Struct, frozen=True, kw_only=True):
     step: Step
     requests: tuple[int, int]
     failures: tuple[int, int]
+    dealt: tuple[int, int] | None = None
     latencies: tuple[tuple[int, ...], tuple[int, ...]]
 
 
@@ -63,7 +65,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     otherwise.
     ``retraining``: the number of the job that made the challenger. ``reason``: of the last decision.
     ``paused``: since when it is; ``rested``: seconds of earlier pauses, which do not count as its time.
-    ``sticky``: what its requests are dealt by (`Allotment.sticky`).
+    ``sticky``: by what its requests are dealt (`Allotment.sticky` of the policy that it began upon).
     """
 
     number: int = 0

@@ -67,7 +67,7 @@ def allocation_of(rollout: Rollout, counted: StepCounts) -> AllocationEvidence |
     if rollout.sticky is not None:
         return None
     stages = [
-        Stage(counts=step.requests, shares=(float(step.step), 1 - float(step.step)))
+        Stage(counts=step.dealt or step.requests, shares=(float(step.step), 1 - float(step.step)))
         for step in _steps(rollout, counted)
         if step.step != SHADOW and any(step.requests)
     ]

@@ -119,14 +119,30 @@ class Looks:
         """
         end = self._at(until)
         begin = Moment({}) if since is None else self._begin(since, end)
-        sums: dict[str, Numbers] = {}
-        for place, numbers in end.numbers.items():
-            server, digest = place
-            if replica is not None and server != self._named(replica):
-                continue
-            grown = numbers - begin.numbers.get(place, np.zeros(len(numbers)))
-            sums[digest] = sums[digest] + grown if digest in sums else grown
-        return _totals([(self._layout(digest), numbers) for digest, numbers in sums.items()], used=until)
+        if replica is not None:
+            own = self._named(replica)
+            end = Moment({place: numbers for place, numbers in end.numbers.items() if place[0] == own})
+        return self._difference(begin, end, until=until)
+
+    def grown(self, since: datetime, until: datetime) -> Totals:
+        """What each server counted from the first look at it after ``since`` on: nothing from before.
+
+        `between` counts from the last look before ``since``, so that nothing is lost between two stretches.
+        """
+        first = sa.func.min(LOOKS.c.taken_us)
+        after = self._own & (LOOKS.c.taken_us >= us_of(since)) & (LOOKS.c.taken_us <= us_of(until))
+        asked = sa.select(LOOKS.c.replica, first).where(after).group_by(LOOKS.c.replica)
+        with self._control.transaction() as connection:
+            begins = {replica: moment_of(taken) for replica, taken in connection.execute(asked).all()}
+        begin = {
+            place: numbers
+            for replica, moment in begins.items()
+            for place, numbers in self._at(moment).numbers.items()
+            if place[0] == replica
+        }
+        seen = self._at(until).numbers.items()
+        end = Moment({place: numbers for place, numbers in seen if place[0] in begins})
+        return self._difference(Moment(begin), end, until=until)
 
     def steps(self, ends: Sequence[datetime]) -> list[Totals]:
         """What was counted between each two neighbours of these ascending moments."""
@@ -147,6 +163,14 @@ class Looks:
             connection.execute(LOOKS.delete().where(of_model, late, LOOKS.c.taken_us.not_in(hourly)))
             last = newest.group_by(*place)
             connection.execute(LOOKS.delete().where(of_model, oldest, LOOKS.c.taken_us.not_in(last)))
+
+    def _difference(self, begin: Moment, end: Moment, *, until: datetime) -> Totals:
+        sums: dict[str, Numbers] = {}
+        for place, numbers in end.numbers.items():
+            _, digest = place
+            grown = numbers - begin.numbers.get(place, np.zeros(len(numbers)))
+            sums[digest] = sums[digest] + grown if digest in sums else grown
+        return _totals([(self._layout(digest), numbers) for digest, numbers in sums.items()], used=until)
 
     def _named(self, replica: str) -> str:
         """As the database has it, in which a host's whole name and its port may have no room."""

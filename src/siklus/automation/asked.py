@@ -1,0 +1,114 @@
+"""Asked: what a bundle says of logged rows, each by itself: an answer, or why there is none."""
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from siklus.bundle.read import Bundle
+from siklus.contract.columns import Contract
+from siklus.contract.decode import Rows, decode_records
+from siklus.contract.problems import PROBLEMS_KEPT
+from siklus.errors import RowProblem
+from siklus.stats.losses import Floats
+
+Features: TypeAlias = Mapping[str, object]  # cells by column name, as they were received
+Marks: TypeAlias = NDArray[np.bool_]  # shape (rows,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Of n rows. ``raw``: probabilities of shape (n, classes), or values of shape (n,); NaN without one.
+
+    ``refused``: rows that break the contract, with their ``problems``; ``failed``: at which the model
+    itself failed, with what it said at the first of them; ``invalid``: answered by what is no finite number.
+    """
+
+    raw: Floats
+    refused: Marks
+    failed: Marks
+    invalid: Marks
+    problems: Sequence[RowProblem] = ()
+    failures: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def answered(self) -> Marks:
+        return ~(self.refused | self.failed | self.invalid)
+
+
+def ask(bundle: Bundle, features: Sequence[Features]) -> Asked:
+    """Ask about rows as a server would be, but that no row takes others with it."""
+    count, classes = len(features), bundle.contract.target.classes
+    shape = (count,) if classes is None else (count, len(classes))
+    raw, failures = np.full(shape, np.nan), {}
+    refused, problems = refused_of(features, bundle.contract)
+    places = np.flatnonzero(~refused)
+    failed, invalid = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    if len(places):
+        rows = decode_records([features[i] for i in places.tolist()], bundle.contract).rows
+        # A future keeps whatever a model raises: one that fails is what is to be found out.
+        with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask") as thread:
+            for some, done in _scored(lambda some: thread.submit(_raw, bundle, some), rows, places):
+                failure = done.exception()
+                if failure is None:
+                    raw[some] = done.result()
+                else:
+                    failed[some] = True
+                    failures[int(some[0])] = f"{type(failure).__name__}: {failure}"
+    answers = raw[:, None] if classes is None else raw
+    invalid = ~np.isfinite(answers).all(axis=1) & ~refused & ~failed
+    raw[invalid] = np.nan
+    return Asked(
+        raw=raw, refused=refused, failed=failed, invalid=invalid, problems=problems, failures=failures
+    )
+
+
+def known_to(contract: Contract, features: Features) -> Features:
+    """What the contract knows of a row that another version has answered."""
+    known = {*contract.names, *contract.ignored}
+    return {name: cell for name, cell in features.items() if name in known}
+
+
+def refused_of(features: Sequence[Features], contract: Contract) -> tuple[Marks, list[RowProblem]]:
+    """The rows that break the contract, and the first problems of every piece of them, by place."""
+    found, problems = np.zeros(len(features), dtype=bool), []
+    if len(features) and decode_records(features, contract).problem_count:
+        # Of so many rows at once no row's problem goes untold.
+        for at in range(0, len(features), PROBLEMS_KEPT):
+            piece = features[at : at + PROBLEMS_KEPT]
+            for problem in decode_records(piece, contract).problems:
+                places = slice(at, at + len(piece)) if problem.row is None else at + problem.row
+                found[places] = True
+                problems.append(_moved(problem, at))
+    return found, problems
+
+
+def _moved(problem: RowProblem, at: int) -> RowProblem:
+    return RowProblem(
+        code=problem.code,
+        row=at + (problem.row or 0),
+        column=problem.column,
+        message=problem.message,
+        expected=problem.expected,
+    )
+
+
+def _scored(
+    score: Callable[[Rows], Future[Floats]], rows: Rows, places: NDArray[np.int64]
+) -> list[tuple[NDArray[np.int64], Future[Floats]]]:
+    """The rows as few pieces as possible, of which those that fail hold one row each."""
+    done = score(rows)
+    if done.exception() is None or len(rows) == 1:
+        return [(places, done)]
+    half = len(rows) // 2
+    return [
+        *_scored(score, rows.take(slice(None, half)), places[:half]),
+        *_scored(score, rows.take(slice(half, None)), places[half:]),
+    ]
+
+
+def _raw(bundle: Bundle, rows: Rows) -> Floats:
+    return np.asarray(bundle.predict(rows).raw, dtype=np.float64)
