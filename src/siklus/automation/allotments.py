@@ -37,7 +37,7 @@ def allotment_of(rollout: Rollout, before: Allotment) -> Allotment:
     return Allotment(
         arms=arms,
         shadows=(*shadows, *_bystanders(rollout, before, room=MOST_ARMS - len(shadows))),
-        sticky=rollout.sticky,
+        sticky=before.sticky,
         salt=salt_of(rollout),
     )
 
