@@ -33,8 +33,8 @@ class Retraining(Struct, frozen=True, kw_only=True):
     """One job. ``due``, ``asks``: what asked for it; ``verdict``: what spoke for and against it then.
 
     ``began``: when that was decided; ``since``: when it came into its state; ``ended``: when it was over.
-    ``attempts``: processes that were started for it. ``version``: the challenger that came of it;
-    ``rollout``: the number of its rollout. ``reason``: of the state, in a sentence. ``revision``: counts the
+    ``attempts``: processes that were started for it. ``version``: the challenger that came of it, and
+    ``bundle`` the digest of its bundle; ``rollout``: the number of its rollout. ``reason``: of the state, in a sentence. ``revision``: counts the
     writes, so that nobody decides on what somebody else has changed.
     """
 
@@ -49,6 +49,7 @@ class Retraining(Struct, frozen=True, kw_only=True):
     ended: datetime | None = None
     attempts: int = 0
     version: int | None = None
+    bundle: str | None = None
     rollout: int | None = None
     revision: int = 0
     reason: str = ""
@@ -73,12 +74,13 @@ class Retraining(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of a job. ``version``: the challenger, where one was registered; ``evidence``: for programs,
-    the judgement or whatever else led here (`evidence_of`)."""
+    """What came of a job. ``version``: the challenger, where one was registered, and ``bundle``: its digest;
+    ``evidence``: for programs, the judgement or whatever else led here (`evidence_of`)."""
 
     state: Judged
     reason: str
     version: int | None = None
+    bundle: str | None = None
     evidence: msgspec.Raw = NOTHING
 
 

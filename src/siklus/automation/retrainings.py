@@ -167,6 +167,7 @@ class Retrainings:
             since=job.since if job.state == outcome.state else now,
             ended=now if over else None,
             version=job.version if outcome.version is None else outcome.version,
+            bundle=job.bundle if outcome.bundle is None else outcome.bundle,
             reason=outcome.reason,
         )
         with self._control.transaction() as connection:
