@@ -74,7 +74,7 @@ def through(instances: Sequence[Instance], contract: Contract, door: Door) -> Ta
             file = _write_lines(there / _LINES, names, [[*row, goal] for row in rows])
         if door.form == "parquet":
             goal_column = _target_column(goal, contract.target.name)
-            file = typed_parquet(file, {column.name: _types_of(column) for column in (*columns, goal_column)})
+            file = typed_parquet(file, {column.name: types_of(column) for column in (*columns, goal_column)})
         time = door.time if door.time in names else None
         data = Data(path=file.name, target=contract.target.name, time=time, max_rows=_EVERY_ROW)
         table = open_source(data, directory=there).read().table
@@ -125,7 +125,8 @@ def _text(cell: object) -> str:
     return cell if isinstance(cell, str) else json_text(cell).decode()
 
 
-def _types_of(column: Column) -> Sequence[str]:
+def types_of(column: Column) -> Sequence[str]:
+    """DuckDB's types for the column's cells, of which the first that keeps all is taken, or else text."""
     match column:
         case Number():
             return ["DOUBLE"]
