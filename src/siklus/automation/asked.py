@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -14,6 +14,8 @@ from siklus.contract.decode import Rows, decode_records
 from siklus.contract.problems import PROBLEMS_KEPT
 from siklus.errors import RowProblem
 from siklus.stats.losses import Floats
+
+SAID_CHARACTERS = 200  # of what a model says at a failure, which may be a page
 
 Features: TypeAlias = Mapping[str, object]  # cells by column name, as they were received
 Marks: TypeAlias = NDArray[np.bool_]  # shape (rows,)
@@ -57,7 +59,8 @@ def ask(bundle: Bundle, features: Sequence[Features]) -> Asked:
                     raw[some] = done.result()
                 else:
                     failed[some] = True
-                    failures[int(some[0])] = f"{type(failure).__name__}: {failure}"
+                    said = " ".join(f"{type(failure).__name__}: {failure}".split())
+                    failures[int(some[0])] = said[:SAID_CHARACTERS]
     answers = raw[:, None] if classes is None else raw
     invalid = ~np.isfinite(answers).all(axis=1) & ~refused & ~failed
     raw[invalid] = np.nan
@@ -76,24 +79,19 @@ def refused_of(features: Sequence[Features], contract: Contract) -> tuple[Marks,
     """The rows that break the contract, and the first problems of every piece of them, by place."""
     found, problems = np.zeros(len(features), dtype=bool), []
     if len(features) and decode_records(features, contract).problem_count:
-        # Of so many rows at once no row's problem goes untold.
         for at in range(0, len(features), PROBLEMS_KEPT):
-            piece = features[at : at + PROBLEMS_KEPT]
-            for problem in decode_records(piece, contract).problems:
-                places = slice(at, at + len(piece)) if problem.row is None else at + problem.row
-                found[places] = True
-                problems.append(_moved(problem, at))
+            for row, problem in _problems_of(features[at : at + PROBLEMS_KEPT], contract):
+                found[at + row] = True
+                problems.append(replace(problem, row=at + row))
     return found, problems
 
 
-def _moved(problem: RowProblem, at: int) -> RowProblem:
-    return RowProblem(
-        code=problem.code,
-        row=at + (problem.row or 0),
-        column=problem.column,
-        message=problem.message,
-        expected=problem.expected,
-    )
+def _problems_of(piece: Sequence[Features], contract: Contract) -> list[tuple[int, RowProblem]]:
+    """All of them with the row that each is of: of so few rows hardly ever any goes unkept."""
+    decoded = decode_records(piece, contract)
+    if len(decoded.problems) == decoded.problem_count or len(piece) == 1:
+        return [(problem.row or 0, problem) for problem in decoded.problems]
+    return [(row, problem) for row, one in enumerate(piece) for _, problem in _problems_of([one], contract)]
 
 
 def _scored(

@@ -38,8 +38,12 @@ ORDER BY received, prediction_id LIMIT ?
 
 @dataclass(frozen=True, kw_only=True)
 class Paired:
-    """What n rows cost the challenger and the champion; both have answered each of them."""
+    """What rows cost the challenger and the champion, both of which have answered each of them.
 
+    ``places``: of these rows among those that were asked about, ascending.
+    """
+
+    places: NDArray[np.int64]
     challenger: Floats
     champion: Floats
 
@@ -130,6 +134,7 @@ class Pairs:
         if len(self._pieces) > 1:
             self._pieces = [
                 Paired(
+                    places=np.concatenate([piece.places for piece in self._pieces]),
                     challenger=np.concatenate([piece.challenger for piece in self._pieces]),
                     champion=np.concatenate([piece.champion for piece in self._pieces]),
                 )
@@ -160,7 +165,7 @@ def losses_of(
         for asked, contract in zip((ours, theirs), contracts, strict=True)
     ]
     finite = np.isfinite(costs[0]) & np.isfinite(costs[1])  # a relative error of an outcome of 0 is not
-    return Paired(challenger=costs[0][finite], champion=costs[1][finite])
+    return Paired(places=places[finite], challenger=costs[0][finite], champion=costs[1][finite])
 
 
 def has_sensitive(contract: Contract) -> bool:
