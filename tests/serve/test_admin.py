@@ -17,13 +17,15 @@ import psutil
 import pytest
 
 from siklus.errors import ServeError
+from siklus.project.paths import Paths
+from siklus.registry.asks import MOST_WAITING, Ask, asks_folder, left_asks
 from siklus.serve.admin.port import admin_token
 from tests.serve.bundles import regressor
 from tests.serve.published import ANSWER, ROW, eventually, publish, version_in
 from tests.serve.servers import START_SECONDS, start
 from tests.serve.wire import Answer, exchange
 
-CALLS = {"GET /status", "GET /metrics", "POST /drain", "POST /reload"}
+CALLS = {"GET /status", "GET /metrics", "POST /drain", "POST /reload", "POST /retrain"}
 METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"]
 
 
@@ -31,6 +33,7 @@ METHODS = ["GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"]
 class Administered:
     """A server with an admin port, what it says, and a client with the token."""
 
+    state: Path
     process: subprocess.Popen[str]
     said: list[dict[str, Any]]
     client: httpx.Client
@@ -64,7 +67,7 @@ def administered(state: Path, *options: str) -> Iterator[Administered]:
         with httpx.Client(base_url=f"http://127.0.0.1:{admin_port}", timeout=START_SECONDS) as client:
             client.headers["Authorization"] = f"Bearer {token}"
             eventually(lambda: client.get("/status").json()["health"]["model_loaded"], what="no model")
-            yield Administered(process, said, client, token, _port(said, "listening"), admin_port)
+            yield Administered(state, process, said, client, token, _port(said, "listening"), admin_port)
     finally:
         process.terminate()
         process.wait(timeout=START_SECONDS)
@@ -95,7 +98,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Administered]:
 
 
 def test_every_method_and_path_needs_the_token(pair: Administered) -> None:
-    paths = ["/status", "/metrics", "/drain", "/reload", "/", "/predict", "/live", "/nothing"]
+    paths = ["/status", "/metrics", "/drain", "/reload", "/retrain", "/", "/predict", "/live", "/nothing"]
     for path in paths:
         for method in METHODS:
             plain = pair.ask(method=method, path=path)
@@ -240,6 +243,66 @@ def test_draining_twice_hurries_nobody(tmp_path: Path) -> None:
         answers = [server.client.post("/drain") for _ in range(3)]
         assert [answer.json() for answer in answers] == [{"status": "draining"}] * 3
         assert server.process.wait(timeout=START_SECONDS) == 0
+
+
+def left(server: Administered) -> dict[str, Ask]:
+    """The asks that wait for a loop, by id."""
+    return {ask.id: ask for _, ask in left_asks(asks_folder(Paths.at(server.state))) if ask is not None}
+
+
+def test_a_retraining_is_asked_for_and_waits_for_the_loop(pair: Administered) -> None:
+    answer = pair.client.post("/retrain", json={"reason": "new fares\nsince Monday"})
+    assert answer.status_code == 202
+    assert answer.json()["status"] == "asked"
+    ask = left(pair)[answer.json()["id"]]
+    assert (ask.by, ask.via, ask.reason) == ("webhook", "webhook", "new fares since Monday")
+    assert pair.client.post("/retrain").status_code == 202  # `curl -X POST` without a body
+    for _ in range(3):
+        again = pair.client.post("/retrain", json={"id": "nightly-42"})
+        assert (again.status_code, again.json()["id"]) == (202, "nightly-42")
+    assert len(left(pair)) == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"[]",
+        b"1",
+        b'"x"',
+        b'{"reasn": "x"}',
+        b'{"reason": 1}',
+        b'{"reason": null}',
+        b'{"id": "../x"}',
+        b'{"id": "A b"}',
+        b'{"id": ""}',
+        b'{"reason": "\xff"}',
+        b'{"reason": "' + b"x" * 501 + b'"}',
+        b"[" * 5000,
+    ],
+)
+def test_what_asks_for_no_retraining_is_refused(pair: Administered, body: bytes) -> None:
+    before = left(pair)
+    answer = pair.client.post("/retrain", content=body)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "RQ046")
+    assert left(pair) == before
+
+
+def test_a_large_body_asks_for_nothing_either(pair: Administered) -> None:
+    answer = pair.client.post("/retrain", content=b" " * 20_000)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "RQ008")
+
+
+def test_more_asks_than_one_retraining_answers_are_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    publish(state, 1, version_in(state, 1))
+    with administered(state) as server:
+        codes = [server.client.post("/retrain").status_code for _ in range(MOST_WAITING + 3)]
+        assert codes == [202] * MOST_WAITING + [429] * 3
+        assert len(left(server)) == MOST_WAITING
+        for path, _ in left_asks(asks_folder(Paths.at(state))):
+            path.unlink()  # as the loop does that takes them
+        assert server.client.post("/retrain").status_code == 202
 
 
 def test_the_token_is_made_once_and_must_be_private(tmp_path: Path) -> None:

@@ -12,11 +12,15 @@ from msgspec import Struct, structs
 
 from siklus.automation.signs import Signs
 from siklus.automation.verdict import Verdict, verdict_on
+from siklus.errors import AutomationError
+from siklus.monitor.alerts.rules import project_rules
 from siklus.monitor.signals import YES
 from siklus.project.durations import seconds_or_zero
 from siklus.project.loop import Retrain
 from siklus.project.schedule import PREFIX as SCHEDULE
 from siklus.project.schedule import parse_schedule
+from siklus.project.sections import Project
+from siklus.project.tables import near
 from siklus.registry.asks import Ask
 
 DAY = timedelta(days=1)
@@ -123,6 +127,22 @@ def consider(
         news=news,
         said=_said(due, asks, verdict, hold),
     )
+
+
+def refuse_unknown_alerts(project: Project) -> None:
+    """AutomationError AU032 for a trigger `alert:NAME` without such a rule, AU033 where nobody here asks the
+    rules. AlertError as `project_rules`."""
+    named = [trigger.removeprefix(ALERT) for trigger in project.retrain.on if trigger.startswith(ALERT)]
+    known = [rule.name for rule in project_rules(project)] if named else []
+    for name in named:
+        told = f"[retrain] on = {ALERT + name!r}"
+        if name not in known:
+            raise AutomationError("AU032", f"{told}: no alert has this name", expected=near(name, known))
+        if project.monitor.evaluator != "siklus":
+            told = f"{told}: Prometheus asks the rules"
+            raise AutomationError(
+                "AU033", told, expected="[monitor] evaluator = 'siklus', or another trigger"
+            )
 
 
 def due_triggers(signs: Signs, pace: Pace, settings: Retrain) -> tuple[Due, ...]:

@@ -14,7 +14,7 @@ import msgspec
 from siklus.errors import ProjectError
 from siklus.project.alerts import TABLE as ALERTS
 from siklus.project.alerts import read_alerts
-from siklus.project.loop import Retrain, RolloutPlan
+from siklus.project.loop import Retrain, RolloutPlan, refuse_unclear_retrain
 from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.overrides import override
 from siklus.project.paths import Paths
@@ -104,11 +104,15 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
     }
     refuse_unclear_source(sections["data"], where=places.at(("data",)))
     receivers = read_receivers(raw.get("notify", {}), places)
+    declared = {*DEFAULT_RECEIVERS, *receivers}
+    if "retrain" in sections:
+        where = places.at(("retrain", "on"))
+        refuse_unclear_retrain(sections["retrain"], where=where, receivers=declared)
     return Project(
         **sections,
         gates=_gates(raw.get("gates", {}), places),
         notify=receivers,
-        alerts=read_alerts(raw.get(ALERTS, []), places, receivers={*DEFAULT_RECEIVERS, *receivers}),
+        alerts=read_alerts(raw.get(ALERTS, []), places, receivers=declared),
     )
 
 

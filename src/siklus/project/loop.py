@@ -1,12 +1,16 @@
 """[retrain] and [rollout]: when the loop trains anew, on what, and how a new version comes to its users."""
 
+from collections.abc import Collection
 from itertools import pairwise
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from siklus.errors import ProjectError
 from siklus.project.durations import WRITTEN, Duration, DurationOrZero
 from siklus.project.names import SafeName
+from siklus.project.schedule import EXPECTED, PREFIX, parse_schedule
+from siklus.project.tables import near
 
 Fraction: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=0)]
@@ -84,3 +88,23 @@ class RolloutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         shares = [0.0 if step == SHADOW else float(step) for step in self.steps]
         if shares[0] == 1 or any(later <= earlier for earlier, later in pairwise(shares)):
             raise ValueError("steps: not 'shadow' or a share below 1 first, then growing shares")
+
+
+def refuse_unclear_retrain(retrain: Retrain, *, where: str, receivers: Collection[str]) -> None:
+    """PJ018 for a schedule that is none, or that never comes; PJ017 for a receiver that is not declared.
+
+    ``where``: the place of [retrain]; ``receivers``: the names of [notify.*].
+    """
+    for trigger in retrain.on:
+        if trigger.startswith(PREFIX):
+            try:
+                parse_schedule(trigger.removeprefix(PREFIX))
+            except ValueError as exc:
+                told = f"{where}: [retrain] on = {trigger!r}: {exc}"
+                raise ProjectError("PJ018", told, expected=EXPECTED) from exc
+    for name in retrain.notify or ():
+        if name not in receivers:
+            wanted = f"a section [notify.{name}], or {near(name, sorted(receivers))}"
+            raise ProjectError(
+                "PJ017", f"{where}: [retrain] notify = {name!r}: no [notify.{name}]", expected=wanted
+            )

@@ -34,6 +34,7 @@ STATUSES: Mapping[str, int] = {
     "RQ042": 403,
     "RQ043": 401,
     "RQ044": 409,
+    "RQ045": 429,
     "XT001": 415,  # a body in a form that this server has not been installed with
     "RW020": 404,
     "RW021": 409,

@@ -1,1 +1,1 @@
-"""Admin: the port of whoever runs the server: its status, its counters, drain and reload."""
+"""Admin: the port of whoever runs the server: status, counters, drain, reload, an ask for a retraining."""

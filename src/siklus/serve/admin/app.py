@@ -20,6 +20,7 @@ from siklus.errors import RequestError
 from siklus.project.paths import Paths
 from siklus.registry.published import PUBLISHED
 from siklus.serve.admin.port import Gate, admin_tls
+from siklus.serve.admin.retrain import ask_for_retraining
 from siklus.serve.admin.status import status_of_server
 from siklus.serve.answers import JSON
 from siklus.serve.app import refuse_in_json
@@ -62,6 +63,10 @@ class AdminCalls:
         os.kill(self._port.supervisor, DRAIN)
         return _json(Told("draining"), status=202)
 
+    async def retrain(self, request: Request) -> Response:
+        """Leave word for the loop that somebody wants a retraining."""
+        return await ask_for_retraining(request, self._desk.plan.state)
+
     def reload(self) -> Response:
         """Have every worker read the published traffic policy again, also one that it has refused before."""
         state = self._desk.plan.state
@@ -84,6 +89,7 @@ def create_admin_app(desk: Desk, port: AdminPort) -> ASGIApp:
         "/metrics": ("GET", calls.metrics),
         "/drain": ("POST", calls.drain),
         "/reload": ("POST", calls.reload),
+        "/retrain": ("POST", calls.retrain),
     }
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     for path, (method, handler) in handlers.items():
