@@ -1,31 +1,61 @@
-"""The loop: it looks, decides and carries out, a turn at each look, beside the servers.
+"""`python -m siklus.automation.loop --project DIR`: looks, decides and carries out, beside the servers.
 
 Every machine's loop looks; the one that holds the lease decides. What it has decided is in the control
 database before anything follows from it, so a loop that dies at any point is gone on with by the next one.
+A part of a turn that fails is said, and made good by the next turn; the others go on without it.
 """
 
+import argparse
+import os
 import socket
-from collections.abc import Callable, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from msgspec import Struct
 
+from siklus.automation.course import Course
+from siklus.automation.evidence import Gatherer
+from siklus.automation.jobs import AUTHOR, Retraining
 from siklus.automation.lease import Lease
+from siklus.automation.live import Live
+from siklus.automation.retrainings import Retrainings
+from siklus.automation.rollout import Rollout
+from siklus.automation.rollouts import CONFLICT, Rollouts
+from siklus.automation.signs import signs_of
+from siklus.automation.stepping import next_step
+from siklus.automation.telling import Telling
+from siklus.automation.workshop import Workshop
 from siklus.errors import SiklusError
 from siklus.events import tell
+from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.drift.joint_look import JointErrand
 from siklus.monitor.look import Seen
+from siklus.monitor.looks import project_looks
 from siklus.monitor.notify.courier import Delivery
-from siklus.monitor.subject import Pinned
-from siklus.monitor.watch import Watch, replica_of
+from siklus.monitor.rounds import Round, run
+from siklus.monitor.subject import Subjects
+from siklus.monitor.watch import Watch, checked_project, replica_of
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
+from siklus.project.loop import RolloutPlan
+from siklus.registry.asks import asks_folder
 from siklus.registry.control import Control
+from siklus.registry.policy import CHALLENGER, PolicyArm, TrafficPolicy
+from siklus.registry.traffic import Traffic
 
 LEASED_LOOKS = 3  # that the holder may miss before another machine decides
 LEASED_SECONDS = 60.0  # at least: a look at a wide table takes its time
-
+BUSY_SECONDS = 5.0  # between two turns, while a training or a rollout is under way
+REST = (
+    10  # times as long as a turn takes, then at least, so that wide tables leave the servers their processors
+)
+OVERTAKEN = (CONFLICT, "AU030")  # somebody else has decided meanwhile: the next turn sees what
 
 Done = TypeVar("Done")
 
@@ -46,37 +76,140 @@ class Loop:
         control: Control,
         *,
         environment: Mapping[str, str],
-        pinned: Pinned | None = None,
         joint: JointErrand | None = None,
     ) -> None:
         """AlertError for rules that cannot be; ``environment`` may hold the receivers' secrets."""
-        self._watch = Watch(project, control, environment=environment, pinned=pinned, joint=joint)
-        every = seconds_of(project.settings.monitor.look)
-        self._lease = Lease(
-            control,
-            project.settings.project.name,
-            holder=holder_of(project),
-            seconds=max(LEASED_LOOKS * every, LEASED_SECONDS),
-        )
+        model, telling = project.settings.project.name, Telling(control, project.settings)
+        self._project, self._settings = project, project.settings
+        self._every = seconds_of(project.settings.monitor.look)
+        self._watch = Watch(project, control, environment=environment, joint=joint)
+        lasts = max(LEASED_LOOKS * self._every, LEASED_SECONDS)
+        self._lease = Lease(control, model, holder=holder_of(project), seconds=lasts)
+        self._alerts, self._traffic = Alerts(control, model), Traffic(control, model)
+        self._subjects = Subjects(project.paths)
+        self._rollouts = Rollouts(control, model, also=telling)
+        self._retrainings = Retrainings(control, model, also=telling)
+        self._gatherer = Gatherer(project, project_looks(control, project.settings))
+        self._workshop = Workshop(project.paths, environment=environment)
+        self._course = Course(project, self._retrainings, self._workshop)
+        self._live = Live(project, control, tell=tell)
+        self._busy, self._took = False, 0.0
 
     @property
     def busy(self) -> bool:
-        """Whether a training or a rollout is under way, so that the next turn may well come sooner."""
-        return False
+        """Whether, at the last turn, a training or a rollout was under way, which the next may find over."""
+        return self._busy
+
+    @property
+    def every(self) -> float:
+        """Seconds between two turns: those of [monitor] look, and fewer while something is under way."""
+        return min(self._every, max(BUSY_SECONDS, REST * self._took)) if self._busy else self._every
 
     def turn(self, *, now: datetime) -> Turn:
-        """Look, and where this loop has the lease, decide. A part that fails is said, and others go on."""
+        """Look, and where this loop has the lease, decide and carry out."""
+        begun = time.monotonic()
         seen = _tried("look", lambda: self._watch.look(now=now))
+        _tried("asks", lambda: self._retrainings.take_asks(asks_folder(self._project.paths)))
         decided = bool(_tried("lease", self._lease.held))
+        if decided:
+            _tried("rollout", lambda: self._take_step(now=now))
+            _tried("triggers", lambda: self._ask_triggers(seen, now=now))
+            _tried("retraining", lambda: self._go_on_training(seen, now=now))
+            _tried("start", lambda: self._begin_rollout(now=now))
+            _tried("live", lambda: self._live.reconcile(now))
+        self._busy = decided and bool(_tried("state", self._is_busy))
+        self._took = time.monotonic() - begun
         return Turn(seen=seen, decided=decided)
 
     def deliver(self, *, now: datetime, wait: float) -> Delivery:
         """Hand out what waits to be told; takes no longer than ``wait`` seconds."""
         return self._watch.deliver(now=now, wait=wait)
 
-    def close(self) -> None:
-        """Let go of the lease."""
+    def end(self) -> None:
+        """End the training that is at work, whose finished steps are kept, and let go of the lease."""
+        self._workshop.end()
         _tried("lease", self._lease.release)
+
+    def _take_step(self, *, now: datetime) -> None:
+        """The rollout that goes on: held against what is known by now, and moved where that says so."""
+        rollout = self._rollouts.current()
+        if rollout is None:
+            return
+        if self._rollouts.overtaken(rollout) is not None:
+            self._rollouts.give_way(rollout, now=now)
+            return
+        evidence = self._gatherer.gather(rollout, now=now)
+        decision = next_step(rollout, evidence, now=now)
+        self._rollouts.carry_out(rollout, decision, evidence=evidence, now=now)
+
+    def _go_on_training(self, seen: Seen | None, *, now: datetime) -> None:
+        policy = self._traffic.current()
+        if policy is not None:
+            labelled = _count(seen, "labelled_since_training")
+            self._course.turn(champion=policy.allotment.champion, labelled=labelled, now=now)
+
+    def _ask_triggers(self, seen: Seen | None, *, now: datetime) -> None:
+        """What is due is a job from then on, which the next part of the turn starts."""
+        subject = self._subjects.current()
+        if seen is None or subject is None:
+            return
+        signs = signs_of(
+            seen,
+            firing=self._alerts.standing().states,
+            evaluation=subject.bundle.document("evaluation.json"),
+            settings=self._settings.monitor,
+        )
+        self._retrainings.turn(signs, self._settings.retrain, busy=self._going_on(), now=now)
+
+    def _going_on(self) -> str:
+        rollout = self._rollouts.current()
+        if rollout is None:
+            return ""
+        return f"{rollout.kind} {rollout.number} goes on since {rollout.began:%Y-%m-%d %H:%M}."
+
+    def _begin_rollout(self, *, now: datetime) -> None:
+        """The challenger that was accepted last, unless rollouts are frozen or for people to start."""
+        job = self._retrainings.accepted()
+        if job is None:
+            return
+        # One that a loop has begun just before it died is found here.
+        begun = next((each for each in self._rollouts.history() if each.retraining == job.number), None)
+        if begun is None and self._may_begin(now):
+            draft = draft_of(job, self._traffic.current(), plan=self._settings.rollout, now=now)
+            begun = None if draft is None else self._rollouts.start(draft)
+        if begun is not None:
+            self._retrainings.attach(job, begun.number)
+
+    def _may_begin(self, now: datetime) -> bool:
+        free = self._rollouts.current() is None and self._rollouts.frozen(now) is None
+        return self._settings.rollout.automatic and free
+
+    def _is_busy(self) -> bool:
+        """A challenger that waits for labels waits for days."""
+        job = self._retrainings.current()
+        return self._rollouts.current() is not None or (job is not None and job.state != "undecided")
+
+
+def draft_of(
+    job: Retraining, policy: TrafficPolicy | None, *, plan: RolloutPlan, now: datetime
+) -> Rollout | None:
+    """The rollout of the job's challenger, against whoever answers now; None where it answers already."""
+    if policy is None or job.version is None or job.bundle is None:
+        return None
+    if policy.allotment.champion.version == job.version:
+        return None
+    return Rollout(
+        challenger=PolicyArm(name=CHALLENGER, version=job.version, share=0.0, digest=job.bundle),
+        champion=policy.allotment.champion,
+        plan=plan,
+        began=now,
+        since=now,
+        traffic=policy.revision,
+        sticky=policy.allotment.sticky,
+        retraining=job.number,
+        by=AUTHOR,
+        reason=job.reason,
+    )
 
 
 def holder_of(project: OpenProject) -> str:
@@ -88,5 +221,36 @@ def _tried(part: str, act: Callable[[], Done]) -> Done | None:
     try:
         return act()
     except SiklusError as error:
-        tell("turn_failed", level="error", part=part, code=error.code, reason=str(error))
+        level = "info" if error.code in OVERTAKEN else "error"
+        tell("turn_failed", level=level, part=part, code=error.code, reason=str(error))
         return None
+
+
+def _count(seen: Seen | None, signal: str) -> int:
+    found = () if seen is None else seen.signals
+    return next((int(each.value) for each in found if each.name == signal), 0)
+
+
+@contextmanager
+def _opened(project: OpenProject, control: Control) -> Iterator[Round]:
+    with closing(JointErrand(project, None)) as joint:
+        loop = Loop(project, control, environment=os.environ, joint=joint)
+        tell("looping", model=project.settings.project.name, look=project.settings.monitor.look)
+        yield Round(
+            look=lambda now: loop.turn(now=now),
+            deliver=lambda now, wait: loop.deliver(now=now, wait=wait),
+            every=lambda: loop.every,
+            end=loop.end,
+        )
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Go on until SIGTERM or Ctrl-C: 0; 2 on a broken project file. A watch or loop here is waited for."""
+    parser = argparse.ArgumentParser(prog="python -m siklus.automation.loop", description=__doc__)
+    parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
+    given = parser.parse_args(arguments)
+    return run(partial(checked_project, given.project), _opened, what="a loop")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -35,12 +35,14 @@ WAIT_SECONDS = 5.0  # for another one of the same state to end
 class Round:
     """What is done at each look, at ``now``, and then for at most so many seconds to deliver what is due.
 
-    ``every``: the seconds between two looks, asked after each.
+    ``every``: the seconds between two looks, asked after each. ``end``: what is done when told to stop; what
+    is opened is closed whenever the project file is read anew, too.
     """
 
     look: Callable[[datetime], object]
     deliver: Callable[[datetime, float], Delivery]
     every: Callable[[], float]
+    end: Callable[[], None] = lambda: None
 
 
 Opened: TypeAlias = Callable[[OpenProject, Control], AbstractContextManager[Round]]
@@ -70,6 +72,7 @@ def go_round(find: Callable[[], OpenProject], opened: Opened, *, waited: Waited)
                 while stamp_of(file) == read:
                     _look(each)
                     if _paused(each, waited):
+                        each.end()
                         return
         except SiklusError as error:
             say(error)

@@ -44,11 +44,10 @@ class Event(Struct, frozen=True, kw_only=True):
 class News(Struct, frozen=True, kw_only=True):
     """Something that was decided or done, and does not go on as an alert does.
 
-    ``entry``: its number in the journal; ``kind`` and ``subject``: that entry's. ``headline``: in some words;
-    ``told``: a sentence with its numbers. ``advice`` and ``commands``: what a person may do next.
+    ``kind`` and ``subject``: those of its journal entry. ``headline``: in some words; ``told``: a sentence
+    with its numbers. ``advice`` and ``commands``: what a person may do next.
     """
 
-    entry: int
     kind: str
     subject: str
     headline: str

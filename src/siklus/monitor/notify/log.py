@@ -2,7 +2,7 @@
 
 from siklus.events import tell
 from siklus.monitor.alerts.events import Notification
-from siklus.monitor.notify.wording import headline, one_line
+from siklus.monitor.notify.wording import LONGEST_ADVICE, headline, one_line
 
 LEVELS = {"critical": "error", "warning": "warning", "info": "info"}
 
@@ -27,11 +27,11 @@ class LogReceiver:
             test = {"test": True} if notification.test else {}
             tell("alert", level=level, project=notification.project, **fields, **test)
         for news in notification.news:
-            told = {"kind": news.kind, "subject": one_line(news.subject), "entry": news.entry}
             tell(
                 "news",
                 level=LEVELS[news.severity],
                 project=notification.project,
-                told=one_line(f"{news.headline}: {news.told}"),
-                **told,
+                kind=news.kind,
+                subject=one_line(news.subject),
+                told=one_line(news.told, longest=LONGEST_ADVICE),
             )
