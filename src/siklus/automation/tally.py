@@ -95,7 +95,7 @@ class Tally:
         same, distance = self._compared(ours, rows)
         self._counts["same"] += int(same.sum())
         self._distances.append(distance[np.isfinite(distance)].astype(np.float32))
-        self._note_farthest(rows, features, ours, distance)
+        self._note_farthest(rows, features, ours, np.where(same, 0.0, distance))
         gain = self._judged(rows, ours, theirs)
         chunk = Chunk(answered=answered, same=same, distance=np.abs(distance), gain=gain)
         for name, each in self._slices.items():

@@ -45,6 +45,7 @@ COMMANDS = {
     "train": Command(
         "siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register"
     ),
+    "up": Command("siklus.cli.up", "run the whole loop: serve, watch, retrain, roll out or back"),
     "serve": Command("siklus.cli.serve", "answer requests over HTTP with a registered version"),
     "drift": Command(
         "siklus.cli.drift", "what traffic, or any rows, look like against training: which columns moved"
@@ -65,6 +66,9 @@ COMMANDS = {
     "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
     "quality": Command("siklus.cli.quality", "how good the answers were, once their outcomes are known"),
     "deploy": Command("siklus.cli.deploy", "files for prometheus, alertmanager and grafana"),
+    "replay": Command(
+        "siklus.cli.replay", "logged requests through a version, before any user meets it: what would change"
+    ),
     "annotate": Command("siklus.cli.annotate", "write a sentence beside a version"),
     "compare": Command("siklus.cli.compare", "two versions on the same rows, and what changed between them"),
     "data": Command("siklus.cli.data", "give back the very rows that a version was trained on"),
@@ -162,7 +166,7 @@ def _overview() -> str:
             "",
             *lines,
             "",
-            "`siklus COMMAND --help` tells more. Every command but serve takes --json.",
+            "`siklus COMMAND --help` tells more. Every command but serve and up takes --json.",
             "`siklus demo` is a good start.",
         ]
     )

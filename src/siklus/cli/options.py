@@ -2,6 +2,7 @@
 
 import csv
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,6 +30,17 @@ def seconds_given(text: str, *, option: str) -> int:
         return seconds_of(text)
     except ValueError as exc:
         raise typer.BadParameter(str(exc), param_hint=option) from exc
+
+
+def moment_option(text: str, option: str) -> datetime:
+    """ISO 8601; in UTC without an offset."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(
+            f"{text!r} is no moment such as 2026-01-31T09:00", param_hint=option
+        ) from exc
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
 def listed(words: str) -> tuple[str, ...]:

@@ -7,7 +7,15 @@ from typing import Annotated
 import msgspec
 import typer
 
-from siklus.cli.options import HERE, ProjectOption, WindowOption, listed, opened, seconds_given
+from siklus.cli.options import (
+    HERE,
+    ProjectOption,
+    WindowOption,
+    listed,
+    moment_option,
+    opened,
+    seconds_given,
+)
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.registered import champion_of, versions_of
 from siklus.ledgers.totals import read_totals
@@ -50,7 +58,7 @@ def quality(
     """
     now = datetime.now(UTC)
     opened_project = opened(project)
-    end = _moment(until, "--until") if until is not None else now
+    end = moment_option(until, "--until") if until is not None else now
     question = QualityQuestion(
         since=_since(since, window, until=end, settled=opened_project.settings.monitor.window),
         until=end,
@@ -153,16 +161,5 @@ def _since(since: str | None, window: str | None, *, until: datetime, settled: s
     if since is not None and window is not None:
         raise typer.BadParameter("takes one of --since and --window")
     if since is not None:
-        return _moment(since, "--since")
+        return moment_option(since, "--since")
     return until - timedelta(seconds=seconds_given(window or settled, option="--window"))
-
-
-def _moment(text: str, option: str) -> datetime:
-    """ISO 8601; in UTC without an offset."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise typer.BadParameter(
-            f"{text!r} is no moment such as 2026-01-31T09:00", param_hint=option
-        ) from exc
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
