@@ -15,7 +15,7 @@ from siklus import __version__
 from siklus.cli.main import COMMANDS
 from tests.cli.projects import SIKLUS, new_project, siklus, straight_rows
 
-WITHOUT_JSON = {"serve"}  # it answers over HTTP, and nothing on stdout
+WITHOUT_JSON = {"serve", "up"}  # they answer over HTTP, and nothing on stdout
 HEAVY = ("numpy", "mlflow", "rich", "duckdb", "sklearn", "optuna", "pandas")
 
 SHOW_LOADED = """

@@ -26,6 +26,12 @@ def watched(project: OpenProject, answering: Sequence[str]) -> list[str]:
     return ["--companion", shlex.join([*watch, *pinned_to])]
 
 
+def looped(project: OpenProject) -> list[str]:
+    """The options that start the control loop in the watch's place."""
+    root = str(project.paths.root.absolute())
+    return ["--companion", shlex.join([sys.executable, "-m", "siklus.automation.loop", "--project", root])]
+
+
 def pinned(project: OpenProject, which: str) -> list[str]:
     """The options that pin a version. Without a registry, one that the published policy names will do."""
     try:
