@@ -47,7 +47,7 @@ def keep(table: Table, *, directory: Path) -> Snapshot:
             for i, name in enumerate(_file_names(table.names))
         )
         meta = json.dumps({"format": FORMAT, "rows": len(table), "columns": columns})
-        with _whole(path) as draft, open_engine() as engine:
+        with whole(path) as draft, open_engine() as engine:
             engine.connection.register("kept", stored)
             written = f"{_WRITERS['.parquet']}, KV_METADATA {{siklus: {quoted(meta)}}}"
             engine.connection.execute(f"COPY (SELECT {cells} FROM kept) TO {quoted(str(draft))} ({written})")
@@ -87,7 +87,7 @@ def check_out(digest_: str, directory: Path, *, to: Path) -> int:
         raise DataError("DA006", f"{to}: unknown format {to.suffix!r}", expected=" or ".join(_WRITERS))
     rows = len(open_snapshot(digest_, directory))
     source = quoted(str(_kept(digest_, directory)))
-    with _whole(to) as draft, open_engine() as engine:
+    with whole(to) as draft, open_engine() as engine:
         engine.connection.execute(
             f"COPY (FROM read_parquet({source})) TO {quoted(str(draft))} ({_WRITERS[to.suffix.lower()]})"
         )
@@ -179,7 +179,7 @@ def _file_names(names: Sequence[str]) -> list[str]:
 
 
 @contextmanager
-def _whole(target: Path) -> Iterator[Path]:
+def whole(target: Path) -> Iterator[Path]:
     """A path to write to that becomes ``target``, synced, when the block ends well; FS001 for a full disk."""
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)

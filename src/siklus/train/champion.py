@@ -13,7 +13,7 @@ from siklus.contract.columns import Contract, Label
 from siklus.contract.decode import decode_table, decode_target
 from siklus.data.digest import Hashes, cell_hashes, row_hashes
 from siklus.data.snapshot import open_snapshot
-from siklus.data.split import split
+from siklus.data.split import Parts, split
 from siklus.errors import DataError, RowsRefused
 from siklus.project.sections import Data, Split
 from siklus.stats.paired import Difference, compare
@@ -76,27 +76,27 @@ def against_champion(
     """
     if champion.manifest.task != ("regression" if judges.classes is None else "classification"):
         return Comparison(difference=None, about=f"the champion answers a {champion.manifest.task}")
-    unseen = _unseen(judges.table, champion, key=key, snapshots=snapshots)
+    unseen = unseen_by(champion, judges.table, key=key, snapshots=snapshots)
     about = "the champion may have been fitted on some of them"
     if unseen is not None and unseen.sum() >= FEWEST_UNSEEN:
         judges, about = judges.take(unseen), "neither model was fitted on any of them"
     try:
-        theirs = _answers(champion, judges)
+        theirs = answers_of(champion, judges.table, classes=judges.classes)
     except RowsRefused as exc:
         return Comparison(difference=None, about=f"the champion's contract refuses these rows: {exc}")
     found = compare(metric, judges.target, judges.answers, theirs, level=LEVEL)
     return Comparison(difference=found, about=about)
 
 
-def _answers(champion: Bundle, judges: Judges) -> Floats:
-    """The champion's answers, its classes in the new model's order; one that it never met has 0."""
-    rows = decode_table(known_to(champion.contract, judges.table), champion.contract).accepted()
-    raw = np.asarray(champion.predict(rows).raw, dtype=np.float64)
-    known = champion.contract.target.classes
-    if judges.classes is None or known is None:
+def answers_of(model: Bundle, table: Table, *, classes: tuple[Label, ...] | None) -> Floats:
+    """What a model says of the rows, its classes in this order; one that it never met has 0. RowsRefused."""
+    rows = decode_table(known_to(model.contract, table), model.contract).accepted()
+    raw = np.asarray(model.predict(rows).raw, dtype=np.float64)
+    known = model.contract.target.classes
+    if classes is None or known is None:
         return raw
-    found = np.zeros((len(raw), len(judges.classes)))
-    for i, label in enumerate(judges.classes):
+    found = np.zeros((len(raw), len(classes)))
+    for i, label in enumerate(classes):
         if label in known:
             found[:, i] = raw[:, known.index(label)]
     return found
@@ -108,23 +108,37 @@ def known_to(contract: Contract, table: Table) -> Table:
     return table.select([name for name in table if name in known])
 
 
-def _unseen(table: Table, champion: Bundle, *, key: str | None, snapshots: Path) -> NDArray[np.bool_] | None:
-    """True for rows that the champion was not fitted on; None where that cannot be known."""
-    digest = champion.provenance().data_digest
-    noted = champion.document("evaluation.json").get("split")
+def unseen_by(model: Bundle, table: Table, *, key: str | None, snapshots: Path) -> NDArray[np.bool_] | None:
+    """True for rows that the model was not fitted on; None where that cannot be known."""
+    then = snapshot_of(model, snapshots)
+    if then is None:
+        return None
+    fitted = then.table.take(np.concatenate([then.parts.train, then.parts.valid]))
+    shared = [name for name in table if name in fitted]
+    return ~np.isin(_names_of_rows(table, key, shared), _names_of_rows(fitted, key, shared))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The rows of a training, and how they were shared out."""
+
+    table: Table
+    parts: Parts
+
+
+def snapshot_of(model: Bundle, snapshots: Path) -> Kept | None:
+    """What the model was trained on; None where it is not kept here, or the model was packaged."""
+    digest = model.provenance().data_digest
+    noted = model.document("evaluation.json").get("split")
     if digest is None or noted is None:
         return None
     try:
         then = open_snapshot(digest, snapshots)
     except DataError:
         return None
-    note = msgspec.convert(noted, type=SplitNote)
-    contract = champion.contract
+    note, contract = msgspec.convert(noted, type=SplitNote), model.contract
     classes = None if contract.target.classes is None else decode_target(then, contract)
-    parts = split(then, settings=note.settings, time=note.time, key=note.key, classes=classes)
-    fitted = then.take(np.concatenate([parts.train, parts.valid]))
-    shared = [name for name in table if name in then]
-    return ~np.isin(_names_of_rows(table, key, shared), _names_of_rows(fitted, key, shared))
+    return Kept(then, split(then, settings=note.settings, time=note.time, key=note.key, classes=classes))
 
 
 def _names_of_rows(table: Table, key: str | None, shared: list[str]) -> Hashes:
