@@ -12,7 +12,7 @@ from siklus.project.loop import SHADOW, Step
 from siklus.registry.journal import Entry, evidence_of
 from siklus.registry.policy import PolicyArm
 
-Turn: TypeAlias = Action | Literal["begin", "pause", "resume", "stop", "give_way"]
+Turn: TypeAlias = Action | Literal["begin", "pause", "resume", "stop", "give_way", "end"]
 
 # What happens to requests stands under a kind of its own, whoever has done it.
 KINDS: dict[Turn, str] = {
@@ -88,6 +88,19 @@ def frozen(freeze: Freeze) -> Entry:
     )
 
 
+def thawed(freeze: Freeze, *, by: str, now: datetime, reason: str) -> Entry:
+    """The entry of a freeze that somebody has ended early."""
+    said = "rollouts may begin by themselves again"
+    return Entry(
+        time=now,
+        kind="resume",
+        subject="rollouts",
+        author=by,
+        text=f"{said}: {reason}" if reason else said,
+        evidence=evidence_of(freeze),
+    )
+
+
 def _sentence(rollout: Rollout, turn: Turn) -> str:
     named = f"{rollout.kind} {rollout.number}"
     new, old = f"version {rollout.challenger.version}", f"version {rollout.champion.version}"
@@ -102,6 +115,7 @@ def _sentence(rollout: Rollout, turn: Turn) -> str:
         "resume": f"{named} goes on",
         "stop": f"{named} is stopped, {old} has all requests",
         "give_way": f"{named} ends, overtaken",
+        "end": f"{named} ends",
     }[turn]
     return f"{said}: {rollout.reason}" if rollout.reason else said
 

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from siklus.automation.accounts import PHASES, Turn, account, frozen
+from siklus.automation.accounts import PHASES, Turn, account, frozen, thawed
 from siklus.automation.allotments import allotment_of
 from siklus.automation.freezes import Freeze, Freezes
 from siklus.automation.rollout import Decision, Evidence, Phase, Rollout
@@ -29,9 +29,16 @@ OVERTAKEN = "RG014"  # the traffic policy's own word for it
 # Writes in the same transaction what somebody must hear of these entries.
 Also: TypeAlias = Callable[[sa.Connection, Sequence[Entry]], None]
 
+# Notes a new rollout's number in its transaction, such as `Retrainings.attach_within`.
+Attach: TypeAlias = Callable[[sa.Connection, int], None]
+
 
 def nothing_else(_connection: sa.Connection, _entries: Sequence[Entry]) -> None:
     """Write nothing more."""
+
+
+def nothing_attached(_connection: sa.Connection, _number: int) -> None:
+    """Note nothing."""
 
 
 def drafted(
@@ -95,9 +102,10 @@ class Rollouts:
         policy = self._traffic.current()
         return None if policy is None or policy.revision == rollout.traffic else policy
 
-    def start(self, draft: Rollout) -> Rollout:
+    def start(self, draft: Rollout, *, attach: Attach = nothing_attached) -> Rollout:
         """Begin with the first step. The draft says who is against whom, by which plan, when (``began``), by
-        whom and why, and upon which revision of the traffic policy (``traffic``); its number is given here.
+        whom and why, and upon which revision of the traffic policy (``traffic``); its number is given here,
+        and to ``attach``, which may note it within the same transaction.
 
         AutomationError AU011 while another one goes on, AU012 where the challenger answers already or others
         share the requests, AU013 when that revision is not the latest.
@@ -114,6 +122,7 @@ class Rollouts:
             entry = account(begun, "begin", by=draft.by, now=draft.began)
             self._rows.insert(connection, begun)
             self._deal(connection, begun, policy=policy, entry=entry)
+            attach(connection, begun.number)
             self._keep(connection, entry)
         return begun
 
@@ -156,6 +165,16 @@ class Rollouts:
         """End it by hand: all requests go back to the champion, nothing is frozen. AU014 when it is over."""
         _refuse_unless(rollout, "running", "paused")
         return self._turn(rollout, ended(rollout, "stopped", reason=reason), "stop", by=by, now=now)
+
+    def thaw(self, *, by: str, now: datetime, reason: str = "") -> Freeze | None:
+        """End the freeze that lasts, and give it back; None where nothing is frozen."""
+        freeze = self.frozen(now)
+        if freeze is None:
+            return None
+        with self._control.transaction() as connection:
+            self._freezes.lift(connection)
+            self._keep(connection, thawed(freeze, by=by, now=now, reason=reason))
+        return freeze
 
     def _turn(
         self,

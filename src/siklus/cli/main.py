@@ -57,6 +57,18 @@ COMMANDS = {
     "predict": Command("siklus.cli.predict", "score a file"),
     "models": Command("siklus.cli.models", "the registered versions and their stages"),
     "promote": Command("siklus.cli.promote", "give a version a stage: staging, production, archived or none"),
+    "rollback": Command("siklus.cli.rollback", "take back what is newest: a trial, or the last promotion"),
+    "rollout": Command(
+        "siklus.cli.rollout",
+        "a new version's way to all requests: status, start, stop; by steps, on evidence",
+    ),
+    "pause": Command("siklus.cli.pause", "leave the rollout or the experiment where it is"),
+    "resume": Command("siklus.cli.resume", "let it go on; or end the freeze after a rollback"),
+    "experiment": Command(
+        "siklus.cli.experiment",
+        "two versions on different requests, and which does better: start, status, stop",
+    ),
+    "history": Command("siklus.cli.history", "what was decided, by whom and why; what was live at a moment"),
     "traffic": Command("siklus.cli.traffic", "show or set which version answers which share of the requests"),
     "log": Command("siklus.cli.log", "the answered predictions: the newest, or SQL over all of them"),
     "verify-skew": Command(

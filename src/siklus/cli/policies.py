@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from siklus.automation.by_hand import ByHand, Change, Kind, with_freeze
 from siklus.cli.control import author, has_control, project_control
 from siklus.cli.registered import registry_of
 from siklus.errors import RegistryError
@@ -45,12 +46,17 @@ def arm_of(version: Version, *, name: str = CHAMPION, share: float = 1.0) -> Pol
 
 
 def decide(
-    project: OpenProject, allotment: Allotment, *, seen: TrafficPolicy | None, reason: str
+    project: OpenProject,
+    allotment: Allotment,
+    *,
+    seen: TrafficPolicy | None,
+    reason: str,
+    kind: Kind = "traffic",
 ) -> TrafficPolicy:
-    """Make this the next revision after the one ``seen``, and publish it; the same allotment is none.
+    """Make this the next revision after the one ``seen``, journal and publish it; the same allotment is none.
 
-    Its bundles are brought here first, so nothing is decided that could not be served. Errors are those of
-    `publish.bring` and `Traffic.append`.
+    Its bundles are brought here first, so nothing is decided that could not be served. A rollout that goes
+    on ends with it. Errors are those of `publish.bring` and `ByHand.decide`.
     """
     policy = seen if seen is not None and seen.allotment == allotment else None
     if policy is None:
@@ -61,14 +67,17 @@ def decide(
             registry=lambda: registry_of(project),
         )
         published = published_policy(project)
-        with open_traffic(project) as traffic:
-            policy = traffic.append(
-                allotment,
-                follows=NOTHING if seen is None else seen.revision,
-                by=author(),
-                now=datetime.now(UTC),
-                reason=reason,
-                published=NOTHING if published is None else published.revision,
+        change = Change(
+            kind=kind,
+            allotment=allotment,
+            by=author(),
+            now=datetime.now(UTC),
+            reason=reason,
+            published=NOTHING if published is None else published.revision,
+        )
+        with project_control(project) as control:
+            policy = ByHand(control, project.settings.project.name).decide(
+                with_freeze(change, project.settings.rollout), seen=seen
             )
     publish(policy, project.paths, registry=lambda: registry_of(project))
     return policy

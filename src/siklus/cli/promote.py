@@ -8,6 +8,7 @@ from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.policies import arm_of, current_policy, decide
 from siklus.cli.registered import registry_of
+from siklus.cli.staged import move_stages
 from siklus.registry.policy import everything_to
 
 app = command_app()
@@ -19,23 +20,31 @@ def promote(
     stage: Annotated[
         Literal["production", "staging", "archived", "none"], typer.Option("--stage", help="Its new stage.")
     ] = "production",
+    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
-    """Give a version a stage. Whatever was in production is archived, and the new one gets all requests."""
+    """Give a version a stage. Whatever was in production is archived, and the new one gets all requests.
+
+    A rollout or an experiment that goes on ends with it.
+    """
     project_file = opened(project)
     registry = registry_of(project_file)
     name = project_file.settings.project.name
     # The bundle is fetched and verified first: a stage is never given to what could not be served.
-    registry.fetch(registry.resolve(name, which), project_file.paths.bundles)
+    found = registry.resolve(name, which)
+    registry.fetch(found, project_file.paths.bundles)
     if stage != "production":
-        version = registry.promote(name, which, None if stage == "none" else stage)
+        version = registry.promote(name, str(found.number), None if stage == "none" else stage)
     else:
-        # Asked beforehand: no stage moves when the policy cannot.
+        # Decided first: no stage moves when the policy cannot.
         seen = current_policy(project_file)
-        version = registry.promote(name, which, stage)
-        allotment = everything_to(arm_of(version), after=None if seen is None else seen.allotment)
-        decide(project_file, allotment, seen=seen, reason=f"siklus promote {which}")
+        allotment = everything_to(arm_of(found), after=None if seen is None else seen.allotment)
+        why = reason or f"siklus promote {which}"
+        decide(project_file, allotment, seen=seen, reason=why, kind="promotion")
+        # Also where the policy has not changed: people may have moved the stage in MLflow.
+        version = registry.promote(name, str(found.number), stage)
+        move_stages(project_file)
     if as_json:
         print_json(version)
     else:

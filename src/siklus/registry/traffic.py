@@ -54,24 +54,6 @@ class Traffic:
         with self._control.transaction() as connection:
             return connection.execute(latest).scalar() or NOTHING
 
-    def get(self, revision: int) -> TrafficPolicy | None:
-        """The policy of that revision; None for one that was never made."""
-        wanted = sa.select(REVISIONS).where(
-            REVISIONS.c.model == self._model, REVISIONS.c.revision == revision
-        )
-        with self._control.transaction() as connection:
-            row = connection.execute(wanted).one_or_none()
-        return None if row is None else _policy(row)
-
-    def at(self, moment: datetime) -> TrafficPolicy | None:
-        """What was decided by then: the latest revision that is no younger; None before the first."""
-        by_then = sa.select(REVISIONS).where(
-            REVISIONS.c.model == self._model, REVISIONS.c.created <= stamp(moment)
-        )
-        with self._control.transaction() as connection:
-            row = connection.execute(by_then.order_by(REVISIONS.c.revision.desc()).limit(1)).one_or_none()
-        return None if row is None else _policy(row)
-
     def append(
         self,
         allotment: Allotment,

@@ -1,0 +1,28 @@
+"""What the command line does once something is decided: it is published here, and MLflow's stages follow."""
+
+from siklus.automation.stages import Stages
+from siklus.cli.control import project_control
+from siklus.cli.output import remarks
+from siklus.cli.policies import current_policy
+from siklus.cli.registered import registry_of
+from siklus.errors import SiklusError
+from siklus.project.file import OpenProject
+from siklus.registry.publish import publish
+
+
+def make_live(project: OpenProject) -> None:
+    """Publish what was decided last, and move the stages. Errors are those of `publish.publish`."""
+    policy = current_policy(project)
+    if policy is not None:
+        publish(policy, project.paths, registry=lambda: registry_of(project))
+    move_stages(project)
+
+
+def move_stages(project: OpenProject) -> None:
+    """Now, if MLflow answers. If not, that is said: what is decided holds all the same."""
+    try:
+        with project_control(project) as control:
+            Stages(control, project.settings.project.name).move(registry_of(project))
+    except SiklusError as error:
+        told = f"siklus: {error}; the stages in MLflow follow when `siklus up` reaches it"
+        remarks().print(told, markup=False)
