@@ -15,7 +15,8 @@ from siklus.records.reading import PredictionRecord
 from siklus.registry.policy import PolicyArm
 from siklus.registry.sticky import Sticky
 from siklus.serve.traffic.lineup import Arm, Lineup
-from tests.serve.bundles import slow_regressor
+from tests.serve.bundles import brittle_regressor, slow_regressor
+from tests.serve.counting import parsed, value
 from tests.serve.published import (
     ANSWER,
     ROW,
@@ -204,3 +205,36 @@ def _shadow_seconds(server: Server) -> list[float]:
     eventually(lambda: server.series()[name % "count"] > 0, what="the shadow never scored")
     series = server.series()
     return [series[name % "sum"] / series[name % "count"]]
+
+
+def test_what_an_arm_fails_at_stays_its_own(tmp_path: Path) -> None:
+    """Of 600 requests that only the champion can answer, each is dealt once: half of them fail."""
+    state = tmp_path
+    sound = placed(state, 1, slow_regressor(state / "draft-sound", rounds=1))
+    brittle = placed(state, 2, brittle_regressor(state / "draft-brittle"))
+    publish(state, 1, *shared(sound, brittle, champion=0.5, blue=0.5))
+    with serving_state(state) as server:
+        failed = Counter(
+            server.client.post("/predict", json={"features": {"a": 7.0}}).status_code for _ in range(600)
+        )
+        refused = Counter(
+            server.client.post("/predict", json={"features": {"b": 7.0}}).status_code for _ in range(20)
+        )
+        undealt = server.client.post("/predict", json={"features": {"a": 1}}, headers={"x-request-timeout-ms": "soon"})
+        page = server.client.get("/metrics").text
+    # A fair coin is outside of this once in 10⁵ times; dealt twice, 150 would fail.
+    assert 245 < failed[500] < 355
+    assert failed[200] == 600 - failed[500]
+    found = parsed(page)
+    labels = {"endpoint": "/predict", "status": "error"}
+    assert value(found, "ml_predictions_total", version="2", **labels) == failed[500]
+    assert value(found, "ml_predictions_total", version="1", **labels) == 0
+    assert refused == {422: 20}
+    told = [
+        value(found, "ml_predictions_total", endpoint="/predict", status="refused", version=version)
+        for version in ("1", "2")
+    ]
+    assert sum(told) == 20
+    assert min(told) > 1
+    assert undealt.status_code == 400
+    assert value(found, "ml_predictions_total", endpoint="/predict", status="refused", version="none") == 1

@@ -84,7 +84,7 @@ class Noted:
     def refuse(self, error: SiklusError, *, bundle: Bundle) -> None:
         raise error
 
-    def leave_to_app(self) -> None:
+    def leave_to_app(self, dealt_to: str | None) -> None:
         self.left = True
         self.told.set()
 

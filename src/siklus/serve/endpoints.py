@@ -48,7 +48,7 @@ class Endpoints:
         The answer holds the predicted class with its probability, or the number that a regression
         predicts (its probability is null), and an id that names the prediction for ever.
         """
-        with self._desk.metrics.watched("/predict", self._desk.models.bundle):
+        with self._desk.metrics.watched("/predict", self._desk.models.alone):
             self._desk.models.current()
             every_class = wants_every_class(request)
             body, call = await received(request, self._desk.settings, "/predict", inline=True)
@@ -60,7 +60,7 @@ class Endpoints:
 
         The answer comes as JSON, or as the Arrow stream or CSV that `Accept` asks for.
         """
-        with self._desk.metrics.watched("/predict/batch", self._desk.models.bundle):
+        with self._desk.metrics.watched("/predict/batch", self._desk.models.alone):
             self._desk.models.current()
             every_class = wants_every_class(request)
             body, call = await received(request, self._desk.settings, "/predict/batch", also=FORMS)

@@ -21,11 +21,12 @@ from siklus.serve.counting.metrics import picked
 from siklus.serve.desk import Desk
 from siklus.serve.recording import Received
 from siklus.serve.scoring import Given, Scored, score
-from siklus.serve.traffic.lineup import Lineup
+from siklus.serve.traffic.lineup import Arm, Lineup
 from siklus.serve.traffic.routing import arm_by_head, arm_by_row, assigns_by_row
 from siklus.serve.wire.heads import MAX_QUICK_BODY_BYTES
 from siklus.serve.wire.patience import too_busy, too_late
 
+DEALT_TO = "dealt_to"  # in the state of a request's scope: `Call.dealt_to`
 SCORING_THREADS = 4  # at once; beyond the cores another one only adds memory
 
 Answer: TypeAlias = tuple[Scored, Given]  # the answered rows, and as what they came
@@ -38,7 +39,8 @@ class Call:
     ``endpoint``: one of `metrics.ENDPOINTS`. ``headers``: by lower-case name; the traffic policy may assign
     by one of them. ``size``: of the body, in bytes. ``started``: when the body
     was there, by `time.perf_counter`. ``version``: the one that has to answer, where the client names it.
-    ``patience``: seconds that the client waits for a free thread.
+    ``patience``: seconds that the client waits for a free thread. ``dealt_to``: the name of the arm that was
+    picked before.
     """
 
     endpoint: str
@@ -48,6 +50,7 @@ class Call:
     version: str | None = None
     patience: float = math.inf
     inline: bool = False  # a single row: fast enough for the event loop itself
+    dealt_to: str | None = None
 
 
 class DataPlane:
@@ -101,7 +104,15 @@ def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Cal
         arm = arm_by_row(lineup, given, contract)
         picked(arm.served.bundle)
     else:
-        arm = arm_by_head(lineup, call.headers) if call.version is None else lineup.arm_of(call.version)
+        arm = _arm_for(lineup, call)
         picked(arm.served.bundle)
         given = read(arm.served.bundle.contract)
     return score(arm.served.bundle, given, arm=arm.name, ids=ids), given
+
+
+def _arm_for(lineup: Lineup, call: Call) -> Arm:
+    """For a whole request: the arm of the version asked for, the one picked before, or the one picked now."""
+    if call.version is not None:
+        return lineup.arm_of(call.version)
+    before = next((arm for arm in lineup.arms if arm.name == call.dealt_to), None)
+    return arm_by_head(lineup, call.headers) if before is None else before

@@ -7,7 +7,7 @@ from fastapi import Request
 
 from siklus.project.sections import Serve
 from siklus.serve.bodies import read_body
-from siklus.serve.plane import Call
+from siklus.serve.plane import DEALT_TO, Call
 from siklus.serve.wire.patience import HEADER, patience_of
 
 
@@ -34,6 +34,7 @@ async def received(
         version=version,
         patience=patience,
         inline=inline,
+        dealt_to=request.scope.get("state", {}).get(DEALT_TO),
     )
     return body, call
 

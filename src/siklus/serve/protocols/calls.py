@@ -70,7 +70,7 @@ class ProtocolCalls:
     async def v1_predict(self, request: Request, name: str) -> Response:
         """Score rows: `instances`, a row each, or `inputs`, a list a column."""
         endpoint = tensorflow.ENDPOINT
-        with self._desk.metrics.watched(endpoint, self._desk.models.bundle):
+        with self._desk.metrics.watched(endpoint, self._desk.models.alone):
             self._arms(name)
             body, call = await received(request, self._desk.settings, endpoint)
             asked = tensorflow.Question(body, max_rows=self._desk.settings.max_batch_rows)
@@ -79,7 +79,7 @@ class ProtocolCalls:
     async def invocations(self, request: Request) -> Response:
         """Score rows as MLflow's own server does: JSON in one of four forms, CSV, or Parquet."""
         endpoint = invocations.ENDPOINT
-        with self._desk.metrics.watched(endpoint, self._desk.models.bundle):
+        with self._desk.metrics.watched(endpoint, self._desk.models.alone):
             self._desk.models.current()
             body, call = await received(request, self._desk.settings, endpoint, also=FORMS)
             asked = invocations.Invocation(
@@ -100,7 +100,7 @@ class ProtocolCalls:
 
     async def _infer(self, request: Request, name: str, version: str | None = None) -> Response:
         endpoint = open_inference.ENDPOINT
-        with self._desk.metrics.watched(endpoint, self._desk.models.bundle):
+        with self._desk.metrics.watched(endpoint, self._desk.models.alone):
             self._arms(name, version)
             body, call = await received(
                 request, self._desk.settings, endpoint, also=(open_inference.RAW,), version=version

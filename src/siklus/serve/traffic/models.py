@@ -56,6 +56,15 @@ class Models:
         lineup = self.lineup
         return None if lineup is None else lineup.champion.served.bundle
 
+    @property
+    def alone(self) -> Bundle | None:
+        """The bundle that answers every request; None where several share them, or none does.
+
+        Nobody else can be blamed for one that fails before it is dealt; of several nobody may be.
+        """
+        lineup = self.lineup
+        return None if lineup is None or lineup.challengers else lineup.champion.served.bundle
+
     def current(self) -> Lineup:
         """What answers now. ServeError SV001 while it loads, SV002 when that failed."""
         lineup = self.lineup

@@ -7,6 +7,7 @@ from typing import Protocol
 from siklus.bundle.read import Bundle
 from siklus.contract.quick import Row
 from siklus.errors import SiklusError
+from siklus.serve.traffic.lineup import Arm
 from siklus.serve.wire.heads import Head
 
 
@@ -19,8 +20,11 @@ class Caller(Protocol):
     def refuse(self, error: SiklusError, *, bundle: Bundle) -> None:
         """Say this error, which counts for the bundle that should have answered."""
 
-    def leave_to_app(self) -> None:
-        """Let the app answer instead."""
+    def leave_to_app(self, dealt_to: str | None) -> None:
+        """Let the app answer instead, with the arm of this name where one was picked already.
+
+        Dealt once more, what an arm fails at would mostly become another's.
+        """
 
     @property
     def is_gone(self) -> bool:
@@ -38,6 +42,6 @@ class Ask:
     row: Row = ()
 
 
-def leave_to_app(asks: Iterable[Ask]) -> None:
+def leave_to_app(asks: Iterable[Ask], *, dealt_to: Arm | None) -> None:
     for ask in asks:
-        ask.caller.leave_to_app()
+        ask.caller.leave_to_app(None if dealt_to is None else dealt_to.name)

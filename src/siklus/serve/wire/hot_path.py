@@ -45,7 +45,7 @@ class HotPath:
         asks, self._waiting = self._waiting, []
         lineup = self._desk.models.lineup
         if lineup is None or not _head_assigns(lineup):
-            leave_to_app(asks)
+            leave_to_app(asks, dealt_to=None)
         elif not lineup.challengers:
             self._take(lineup.champion, asks)
         else:
@@ -59,13 +59,13 @@ class HotPath:
     def _take(self, arm: Arm, asks: Sequence[Ask]) -> None:
         reader = arm.served.reader
         if reader is None:
-            leave_to_app(asks)
+            leave_to_app(asks, dealt_to=arm)
             return
         plain = []
         for ask in asks:
             row = reader.row(ask.body)
             if row is None:
-                ask.caller.leave_to_app()
+                ask.caller.leave_to_app(arm.name)
             else:
                 ask.row = row
                 plain.append(ask)
@@ -76,7 +76,7 @@ class HotPath:
             for ask in plain:  # one of them is refused: it must not take the others with it
                 self._take(arm, [ask])
         else:
-            leave_to_app(plain)
+            leave_to_app(plain, dealt_to=arm)
 
     def _score(self, arm: Arm, asks: Sequence[Ask], decoded: Decoded) -> None:
         if not arm.served.is_quick:
@@ -87,7 +87,7 @@ class HotPath:
             ids = self._desk.records.ids
             scored = answered(arm.served.bundle, decoded, predictions, arm=arm.name, ids=ids)
         except Exception:  # noqa: BLE001 - whatever the model raises, the app meets it again and logs it
-            leave_to_app(asks)
+            leave_to_app(asks, dealt_to=arm)
             return
         self._reply(asks, scored)
 

@@ -19,6 +19,7 @@ from siklus.bundle.read import Bundle
 from siklus.errors import RequestError, ServeError, SiklusError
 from siklus.serve.access.rate import Rate
 from siklus.serve.desk import Desk
+from siklus.serve.plane import DEALT_TO
 from siklus.serve.wire.deadlines import Deadlines, Phase, too_slow
 from siklus.serve.wire.heads import END, MAX_HEAD_BYTES, REQUEST_LINE, Heads, NoHeads
 from siklus.serve.wire.hot_path import ENDPOINT, HotPath
@@ -83,6 +84,7 @@ class Connection(HttpToolsProtocol):
         self.timeout_keep_alive = self._settings.idle_seconds  # type: ignore[assignment]  # fractions do as well
         self._asked = b""  # the hot path's request that waits for its answer
         self._rate: Rate | None = None  # by which it was counted
+        self._dealt_to: str | None = None  # the arm of what is left to the app
         self._held = bytearray()  # not a whole request yet, or waiting behind that answer
         self._wanted = 0  # bytes until ``_held`` is a whole request
         self._head_bytes = 0  # of the head that the parser has read
@@ -221,8 +223,9 @@ class Connection(HttpToolsProtocol):
     def is_gone(self) -> bool:
         return bool(self.transport.is_closing())
 
-    def leave_to_app(self) -> None:
+    def leave_to_app(self, dealt_to: str | None) -> None:
         asked, self._asked = self._asked, b""
+        self._dealt_to = dealt_to
         if self._rate is not None:
             self._rate.give_back()  # the app counts it
         if not self.transport.is_closing():
@@ -308,6 +311,7 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._enter(Phase.BODY)
+        self.scope["state"][DEALT_TO], self._dealt_to = self._dealt_to, None
         super().on_headers_complete()
         if self._lifecycle.draining:
             self.cycle.keep_alive = False

@@ -80,7 +80,7 @@ class SlowLane:
             return
         decoded = arm.served.reader.rows([ask.row for ask in asks])
         if decoded is None:
-            leave_to_app(asks)
+            leave_to_app(asks, dealt_to=arm)
             self._run_next()
             return
         self._busy = True
@@ -114,7 +114,7 @@ class SlowLane:
         if done.exception() is None:
             self._reply(turn.asks, done.result())
         else:
-            leave_to_app(turn.asks)  # it meets the error again, and logs it
+            leave_to_app(turn.asks, dealt_to=turn.arm)  # it meets the error again, and logs it
         self._run_next(reserve=seconds)
 
 
