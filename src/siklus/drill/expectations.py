@@ -9,8 +9,10 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct
 
+# An alert, verdict or entry of the journal; a mail; a state of a retraining or a rollout; what became of a
+# worker; a request that was not answered as it should; and what the fault itself has tried.
 What: TypeAlias = Literal[
-    "alert", "mail", "trigger", "retraining", "rollout", "refusal", "failure", "worker", "log", "answer"
+    "alert", "verdict", "journal", "mail", "retraining", "rollout", "worker", "trouble", "attempt"
 ]
 Result: TypeAlias = Literal["passed", "missed", "skipped"]
 
@@ -34,7 +36,8 @@ class Expectation(Struct, frozen=True, kw_only=True):
     """One thing that must be seen, or (``never``) must not be. Empty fields fit anything.
 
     ``became``: any of these. ``words``: all of them stand in the text, whatever their case. ``within``: at
-    most so many seconds after the fault; ``requests``: at most so many of those that it has met.
+    most so many seconds after the fault, and of what must not be: watched for at least so long. ``requests``:
+    at most so many of those that it has met.
     """
 
     told: str
@@ -101,8 +104,7 @@ def in_time(expectation: Expectation, sighting: Sighting) -> bool:
 def is_over(expectations: Sequence[Expectation], sightings: Sequence[Sighting], *, seconds: float) -> bool:
     """Whether nothing more can change the findings, ``seconds`` after the fault.
 
-    What must come has come; what must not come is waited for as long as it says, and no longer once all
-    else is known to be missed or met.
+    What must come has come, or its time is up; what must not come has been watched for long enough.
     """
     return all(
         seconds >= each.within or (not each.never and any(each.fits(sighting) for sighting in sightings))
@@ -116,15 +118,14 @@ def result_of(findings: Sequence[Finding]) -> Result:
 
 
 def _found_never(expectation: Expectation, fitting: Sequence[Sighting]) -> Finding:
-    inside = [each for each in fitting if each.seconds <= expectation.within]
-    if not inside:
+    if not fitting:
         return Finding(expected=expectation.told, met=True, seen="none")
-    more = f" and {len(inside) - 1} more" if len(inside) > 1 else ""
+    more = f" and {len(fitting) - 1} more" if len(fitting) > 1 else ""
     return Finding(
         expected=expectation.told,
         met=False,
-        seen=_words_of(inside[0]) + more,
-        seconds=inside[0].seconds,
+        seen=_words_of(fitting[0]) + more,
+        seconds=fitting[0].seconds,
     )
 
 

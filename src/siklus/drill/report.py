@@ -78,7 +78,7 @@ def read_report(path: Path) -> DrillReport:
 
 def entry_of(report: DrillReport, *, author: str, now: datetime) -> Entry:
     """The journal's entry: one sentence for people, the whole report as evidence."""
-    counts = {name: 0 for name in ("passed", "missed", "skipped")}
+    counts = dict.fromkeys(("passed", "missed", "skipped"), 0)
     for fault in report.faults:
         counts[fault.result] += 1
     missed = ", ".join(fault.name for fault in report.faults if fault.result == "missed")

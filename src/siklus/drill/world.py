@@ -1,0 +1,140 @@
+"""The world that a drill asks about: rows with what comes true of them, and how faults change it. Pure.
+
+Rows as in training are calm by construction: what is alarming afterwards is the fault. Their outcomes are the
+training's own targets.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from siklus.contract.columns import Boolean, Category, Column, Contract, Datetime, Integer, Label, Number
+
+Instance: TypeAlias = dict[str, Any]
+
+SHIFT = 1.5  # standard deviations, by which numbers are moved
+CONCEPT = 2.0  # standard deviations of the target, by which outcomes are
+COLUMNS = 2  # that are moved
+RARE = 0.02  # share of the rows that a word has at least, to become everybody's
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """``instances``: rows as a client sends them; ``outcomes``: what comes true of each, for /feedback."""
+
+    instances: Sequence[Instance]
+    outcomes: Sequence[Label | float]
+
+    def __len__(self) -> int:
+        return len(self.instances)
+
+
+def worthiest(contract: Contract, worth: Mapping[str, float] | None) -> list[Column]:
+    """The columns, those first that the model needs most; as they stand where that is not known."""
+    known = worth or {}
+    return sorted(contract.columns, key=lambda column: -known.get(column.name, 0.0))
+
+
+def moved(world: World, columns: Sequence[Column]) -> tuple[World, list[str]]:
+    """Covariate drift: numbers shifted, words mixed otherwise; and what was moved, in words.
+
+    The first columns that can be moved within their contract, two at most; none, where nothing can.
+    """
+    instances: Sequence[Instance] = world.instances
+    told: list[str] = []
+    for column in columns:
+        found = _mover(column, [row.get(column.name) for row in instances])
+        if found is None:
+            continue
+        change, words = found
+        instances = [{**row, column.name: change(row.get(column.name))} for row in instances]
+        told.append(words)
+        if len(told) == COLUMNS:
+            break
+    return replace(world, instances=instances), told
+
+
+def relabelled(world: World, contract: Contract) -> tuple[World, str]:
+    """Concept drift: the same rows, of which something else comes true; and what, in words."""
+    classes = contract.target.classes
+    if classes is not None:
+        following: dict[Any, Any] = dict(zip(classes, (*classes[1:], classes[0]), strict=True))
+        outcomes: Sequence[Any] = [following[outcome] for outcome in world.outcomes]
+        return replace(world, outcomes=outcomes), "of each class the next one comes true"
+    shift = CONCEPT * float(np.std(np.asarray(world.outcomes, dtype=np.float64))) or 1.0
+    outcomes = [float(outcome) + shift for outcome in world.outcomes]
+    return replace(world, outcomes=outcomes), f"outcomes are {shift:.4g} higher"
+
+
+def shuffled(world: World, *, seed: int = 0) -> World:
+    """Rows with the outcomes of others: labels that mean nothing."""
+    order = np.random.default_rng(seed).permutation(len(world))
+    return replace(world, outcomes=[world.outcomes[i] for i in order])
+
+
+def emptied(world: World, column: Column) -> World:
+    """The column is missing in each row."""
+    return replace(world, instances=[{**row, column.name: None} for row in world.instances])
+
+
+def left_out(world: World, column: Column) -> World:
+    """The column is not sent at all."""
+    return replace(
+        world,
+        instances=[
+            {name: cell for name, cell in row.items() if name != column.name} for row in world.instances
+        ],
+    )
+
+
+def emptiable(world: World, columns: Sequence[Column]) -> Column | None:
+    """The first column that may be missing, and mostly is not; None without one."""
+    for column in columns:
+        gone = sum(row.get(column.name) is None for row in world.instances)
+        if column.nullable and gone < len(world) / 2:
+            return column
+    return None
+
+
+def _mover(column: Column, cells: Sequence[Any]) -> tuple[Callable[[Any], Any], str] | None:
+    present = [cell for cell in cells if cell is not None]
+    if not present:
+        return None
+    match column:
+        case Number() | Integer():
+            return _shifted(column, np.asarray(present, dtype=np.float64))
+        case Category() | Boolean():
+            return _mixed(column, present)
+        case Datetime():
+            return None  # a clock that leaps is another fault
+        case _:
+            return None
+
+
+def _shifted(column: Number | Integer, cells: Any) -> tuple[Callable[[Any], Any], str] | None:
+    shift = SHIFT * float(cells.std())
+    if isinstance(column, Integer):
+        shift = float(max(1, round(shift)))
+    low = column.minimum if column.strict and column.minimum is not None else -np.inf
+    high = column.maximum if column.strict and column.maximum is not None else np.inf
+    if shift == 0:
+        return None
+    if float(np.abs(np.clip(cells + shift, low, high) - cells).mean()) < shift / 2:
+        shift = -shift  # there is more room on the other side
+
+    def change(cell: Any) -> Any:
+        return None if cell is None else type(cell)(min(max(cell + shift, low), high))
+
+    return change, f"{column.name} {shift:+.4g}"
+
+
+def _mixed(column: Category | Boolean, present: Sequence[Any]) -> tuple[Callable[[Any], Any], str] | None:
+    counts = Counter(present)
+    usual = [word for word, count in counts.items() if count >= RARE * len(present)]
+    rarest = min(usual, key=lambda word: counts[word], default=None)
+    if len(counts) < 2 or rarest is None or counts[rarest] > len(present) / 2:
+        return None
+    return lambda cell: None if cell is None else rarest, f"{column.name} always {rarest!r}"
