@@ -12,7 +12,7 @@ import msgspec
 from benchmarks.months.champion import trained
 from benchmarks.months.page import Study, markdown
 from benchmarks.months.year import NAMES, Shuffle, control, month, months, whole_year
-from siklus.cli.flights import make_project
+from siklus.demo.flights import make_project
 
 REST_OF_YEAR = range(2, 13)
 SHUFFLES = 10

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from benchmarks.months.champion import METRIC, Champion
 from benchmarks.months.rivals import Rivals, judged_by_others
-from siklus.cli.flights import JOINED
+from siklus.demo.flights import JOINED
 from siklus.monitor.drift.judge import drift, drift_watch
 from siklus.monitor.drift.report import PREDICTION, ColumnDrift
 from siklus.monitor.drift.rows import WindowRows, decode_leniently, profile_window

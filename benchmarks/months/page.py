@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from msgspec import Struct
 
 from benchmarks.months.looks import Look
-from siklus.cli.flights import JOINED
+from siklus.demo.flights import JOINED
 from siklus.monitor.quality.report import QualityFloor
 from siklus.stats.intervals import Estimate
 

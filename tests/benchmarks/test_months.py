@@ -16,7 +16,7 @@ from benchmarks.months.rivals import judged_by_others
 from benchmarks.months.year import NAMES, Shuffle, control, month, months
 from scipy.stats import norm
 
-from siklus.cli.flights import JOINED, make_project
+from siklus.demo.flights import JOINED, make_project
 from siklus.contract.columns import Category, Contract, Number, Target, read_contract
 from siklus.project.file import OpenProject
 from siklus.project.sections import Gates

@@ -15,7 +15,7 @@ import typer
 from numpy.typing import NDArray
 
 from siklus.cli.asking import post, serving
-from siklus.cli.flights import TARGET, make_project, month_of
+from siklus.demo.flights import TARGET, make_project, month_of
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results
 from siklus.cli.progress import TrainingProgress
 from siklus.cli.train import show_release

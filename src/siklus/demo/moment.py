@@ -1,0 +1,76 @@
+"""A moment of the demo: all that a view shows, as one value."""
+
+from datetime import date
+
+from msgspec import Struct
+
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+class MonthFigures(Struct, frozen=True, kw_only=True):
+    """One month: mean absolute errors in minutes. ``static``: January's model, asked about the same flights.
+
+    ``versions``: those that were champion at the end of some of its days, in their order. ``drifted``: of
+    ``columns``, how many had drifted at its last look.
+    """
+
+    month: int
+    flights: int = 0
+    mae_with_loop: float = 0.0
+    mae_static: float = 0.0
+    versions: tuple[int, ...] = ()
+    drifted: int = 0
+    columns: int = 0
+
+    @property
+    def name(self) -> str:
+        return MONTHS[self.month - 1]
+
+
+class Share(Struct, frozen=True, kw_only=True):
+    """What a version answers now, between 0 (as a shadow) and 1."""
+
+    version: str
+    share: float
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """An entry of the journal, and on which day of the year the demo was then. ``number``: the journal's."""
+
+    number: int
+    day: date
+    kind: str
+    text: str
+    subject: str = ""
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """What the loop has done so far. ``refused``: challengers that did not get as far as a rollout."""
+
+    retrainings: int = 0
+    refused: int = 0
+    failed: int = 0
+    promotions: int = 0
+    rolled_back: int = 0
+    given_up: int = 0
+
+
+class Moment(Struct, frozen=True, kw_only=True):
+    """``doing``: in a few words. ``quality``: the watched metric now, which is to stay below ``floor``."""
+
+    day: date
+    doing: str
+    flights: int
+    failed_requests: int
+    months: tuple[MonthFigures, ...] = ()
+    shares: tuple[Share, ...] = ()
+    events: tuple[Event, ...] = ()
+    counted: Counted = Counted()
+    drifted: int = 0
+    columns: int = 0
+    quality: float | None = None
+    floor: float | None = None
+    quality_alarm: bool = False
