@@ -135,6 +135,8 @@ class Rollouts:
         the challenger. After a rollback rollouts are frozen, as long as the plan says.
         AutomationError AU013 when the state or the traffic policy is another by now.
         """
+        if not rollout.going_on:
+            return rollout
         after = applied(rollout, decision, counted=evidence.counted, now=now)
         if decision.action == "hold":
             newly = set(after.standing) - set(rollout.standing)
@@ -143,9 +145,12 @@ class Rollouts:
         return self._turn(rollout, after, decision.action, by=AUTHOR, now=now, evidence=evidence)
 
     def give_way(self, rollout: Rollout, *, now: datetime) -> Rollout:
-        """End it as overtaken: the traffic policy stays as somebody else has made it."""
+        """End it as overtaken: the traffic policy stays as somebody else has made it. The same one where
+        nobody has, or where it is over."""
         policy = self.overtaken(rollout)
-        reason = f"revision {policy.revision} of the traffic policy is by {policy.by}" if policy else ""
+        if policy is None or not rollout.going_on:
+            return rollout
+        reason = f"revision {policy.revision} of the traffic policy is by {policy.by}"
         after = ended(rollout, "overtaken", reason=reason)
         return self._noted(rollout, after, account(after, "give_way", by=AUTHOR, now=now))
 
