@@ -46,11 +46,10 @@ def ask(bundle: Bundle, features: Sequence[Features]) -> Asked:
     count, classes = len(features), bundle.contract.target.classes
     shape = (count,) if classes is None else (count, len(classes))
     raw, failures = np.full(shape, np.nan), {}
-    refused, problems = refused_of(features, bundle.contract)
+    rows, refused, problems = _decoded(features, bundle.contract)
     places = np.flatnonzero(~refused)
-    failed, invalid = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
+    failed = np.zeros(count, dtype=bool)
     if len(places):
-        rows = decode_records([features[i] for i in places.tolist()], bundle.contract).rows
         # A future keeps whatever a model raises: one that fails is what is to be found out.
         with ThreadPoolExecutor(max_workers=1, thread_name_prefix="ask") as thread:
             for some, done in _scored(lambda some: thread.submit(_raw, bundle, some), rows, places):
@@ -75,15 +74,17 @@ def known_to(contract: Contract, features: Features) -> Features:
     return {name: cell for name, cell in features.items() if name in known}
 
 
-def refused_of(features: Sequence[Features], contract: Contract) -> tuple[Marks, list[RowProblem]]:
-    """The rows that break the contract, and the first problems of every piece of them, by place."""
+def _decoded(features: Sequence[Features], contract: Contract) -> tuple[Rows, Marks, list[RowProblem]]:
+    """The rows that keep the contract, which ones do not, and what is wrong with these."""
     found, problems = np.zeros(len(features), dtype=bool), []
-    if len(features) and decode_records(features, contract).problem_count:
+    decoded = decode_records(features, contract)
+    if decoded.problem_count:
         for at in range(0, len(features), PROBLEMS_KEPT):
             for row, problem in _problems_of(features[at : at + PROBLEMS_KEPT], contract):
                 found[at + row] = True
                 problems.append(replace(problem, row=at + row))
-    return found, problems
+    # A cell that is refused changes nothing in the other rows.
+    return decoded.rows.take(~found), found, problems
 
 
 def _problems_of(piece: Sequence[Features], contract: Contract) -> list[tuple[int, RowProblem]]:
