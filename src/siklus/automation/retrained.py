@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from siklus.automation.replayed import Replay
 from siklus.files import write_atomic
 from siklus.project.paths import Paths
 from siklus.stats.challenge import ChallengeEvidence
@@ -92,18 +93,6 @@ class Judgement(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[Finding, ...] = ()
 
 
-class Replayed(msgspec.Struct, frozen=True, kw_only=True):
-    """Recent requests through the challenger, before any user meets it; latencies in ms for one row."""
-
-    rows: int
-    errors: int = 0
-    invalid: int = 0
-    differing: int = 0
-    challenger_p99_ms: float | None = None
-    champion_p99_ms: float | None = None
-    about: str = ""
-
-
 class Retrained(msgspec.Struct, frozen=True, kw_only=True):
     """The end of job ``number``. `<state>/retrainings/<number>/result.json` holds it.
 
@@ -125,7 +114,7 @@ class Retrained(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     judgement: Judgement | None = None
-    replay: Replayed | None = None
+    replay: Replay | None = None
     code: str = ""
 
 

@@ -151,7 +151,7 @@ def _parts(source: Table | None, logged: Logged, data: Data, contract: Contract)
     names = [*contract.names, contract.target.name, *beside(data, contract, source)]
     table, in_ = logged.table.select(names), np.ones(len(logged), dtype=bool)
     if data.time is not None:
-        table = table.with_column(data.time, _timed(table[data.time], logged))
+        table = table.with_column(data.time, timed(table[data.time], logged))
     for name in (data.time, data.split.group):
         if name is not None:
             gone = is_missing(table[name]) & in_
@@ -181,7 +181,7 @@ def _without_lost_key(data: Data, logged: Logged) -> Data:
     return msgspec.structs.replace(data, key=None) if lost else data
 
 
-def _timed(cells: Cells, logged: Logged) -> Cells:
+def timed(cells: Cells, logged: Logged) -> Cells:
     """A row that does not say its time has that of its answer; where times are numbers, it has none."""
     if cells.dtype.kind == "O" and is_missing(cells).all():
         cells = np.full(len(cells), np.datetime64("NaT", "us"))
@@ -213,8 +213,10 @@ def _trusted(both: Table, data: Data, wanted: Wanted) -> Mask:
     if wanted.trusted is None:
         return np.zeros(len(both), dtype=bool)
     names = [name for name in (*wanted.contract.names, wanted.contract.target.name) if name in wanted.trusted]
-    key = data.key if data.key in wanted.trusted else None
-    return np.isin(_names_of(both, key, names), _names_of(wanted.trusted, key, names))
+    if data.key is not None and data.key in wanted.trusted:
+        return np.isin(cell_hashes(both[data.key]), cell_hashes(wanted.trusted[data.key]))
+    found = row_hashes(under(both.select(names), wanted.trusted.select(names)))
+    return np.isin(found[: len(both)], found[len(both) :])
 
 
 def _twice(both: Table, is_logged: Mask, data: Data, contract: Contract) -> Mask:

@@ -13,8 +13,8 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+from siklus.automation.command import ENVIRONMENT, command_of
 from siklus.automation.retrained import Retrained, folder_of, read_retrained
-from siklus.automation.retraining import ENVIRONMENT, command_of
 from siklus.files import disk_errors
 from siklus.project.paths import Paths
 

@@ -20,6 +20,20 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             raise ValueError("outputs are not one row of equal length for each instance")
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The rows of a retraining: of the declared ``source``, and of the prediction log with their outcomes.
+
+    ``job``: its number; ``window``: as [retrain] spells it; ``cut``: outcomes received until then, ISO 8601.
+    """
+
+    job: int
+    window: str
+    source: str
+    source_rows: int
+    logged_rows: int
+    cut: str
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """Where the model comes from: enough to train it again and to answer who made it."""
 
@@ -37,3 +51,4 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     parameters: dict[str, Any] = {}
     environment: dict[str, str] = {}
     parent_version: str | None = None
+    origin: Origin | None = None

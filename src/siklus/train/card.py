@@ -21,7 +21,7 @@ def card(setting: Setting, results: Results) -> str:
             setting.name, setting.contract, f"{searched.candidate}. Trained {setting.now:%Y-%m-%d %H:%M}"
         ),
         "## Data",
-        f"- Source: {ingested.source}",
+        *_source(setting, ingested),
         f"- {ingested.rows:,} rows (snapshot `{ingested.digest}`), split by {parts.by}: "
         f"{len(parts.train):,} train, {len(parts.valid):,} valid, {len(parts.test):,} test.",
         _columns(setting.contract),
@@ -84,6 +84,17 @@ def _heading(name: str, contract: Contract, model: str) -> list[str]:
         f"Predicts `{contract.target.name}` ({contract.task}: {answers}) from {len(contract.columns)} "
         f"columns. Model: {model} UTC.",
         "",
+    ]
+
+
+def _source(setting: Setting, ingested: Ingested) -> list[str]:
+    origin = setting.origin
+    if origin is None:
+        return [f"- Source: {ingested.source}"]
+    return [
+        f"- Source: {origin.source_rows:,} rows of {origin.source or 'no source'}, and "
+        f"{origin.logged_rows:,} logged predictions with their outcomes, as known at {origin.cut:.16} UTC.",
+        f"- Window: {origin.window}. Trigger: {setting.trigger}. Retraining {origin.job}.",
     ]
 
 

@@ -16,9 +16,9 @@ from siklus.data.snapshot import open_snapshot
 from siklus.data.split import Parts, split
 from siklus.errors import DataError, RowsRefused
 from siklus.project.sections import Data, Split
+from siklus.stats.losses import Floats
 from siklus.stats.paired import Difference, compare
 from siklus.table import Table
-from siklus.train.trials import Floats
 
 LEVEL = 0.95
 FEWEST_UNSEEN = 30  # rows; with fewer the comparison says nothing, whichever way it goes

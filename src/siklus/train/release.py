@@ -8,7 +8,7 @@ import numpy as np
 from siklus import __version__
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
 from siklus.bundle.papers import Golden, Provenance
-from siklus.bundle.read import read_provenance
+from siklus.bundle.read import cached, read_provenance
 from siklus.bundle.write import Contents, digest_of
 from siklus.project.file import FILE_NAME
 from siklus.registry.stages import Stage
@@ -36,6 +36,11 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
     champion = registry.holder(setting.name, "production")
     gated = results.of("gate", Gated)
     state = source_state(setting.opened.paths.root)
+    made = _made_before(setting, results, registry)
+    if made is not None:
+        version, bundle = made
+        leave(draft, _released(results, run_id=version.run_id or "", version=version, bundle=bundle))
+        return f"version {version.number} of {setting.name}, {version.stage}, which was registered before"
     bundle = seal_bundle(setting, results, state, parent=champion)
     tags = {
         **(state.tags if state else {}),
@@ -45,21 +50,40 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
     with tracking.run(experiment=setting.name, name=f"train {setting.now:%Y-%m-%d %H:%M}", tags=tags) as run:
         _note_run(run, setting, results, bundle)
         keep_estimator(run, results.model)
-        version = None
+        registered: Version | None = None
         if gated.passed:
             stage: Stage = "production" if champion is None else "staging"
             defined = {name: value for name, value in _metrics(results).items() if value is not None}
-            version = registry.register(
+            registered = registry.register(
                 bundle, name=setting.name, run_id=run.id, metrics=defined, stage=stage
             )
         else:
             for name in REJECTED:
                 run.artifact(name, bundle / name)
-    leave(draft, _released(results, run_id=run.id, version=version, bundle=bundle))
-    if version is None:
+    leave(draft, _released(results, run_id=run.id, version=registered, bundle=bundle))
+    if registered is None:
         failed = ", ".join(gate.name for gate in gated.gates if not gate.passed)
         return f"nothing registered: {failed} does not hold; the run {run.id} shows it"
-    return f"version {version.number} of {setting.name}, {version.stage}"
+    return f"version {registered.number} of {setting.name}, {registered.stage}"
+
+
+def _made_before(setting: Setting, results: Results, registry: Registry) -> tuple[Version, Path] | None:
+    """What this very training has registered, if it was killed before the step was finished, and its bundle.
+
+    Known by its moment, which a training that goes on has from its beginning.
+    """
+    rows = results.of("ingest", Ingested).digest
+    for version in registry.versions(setting.name):
+        if version.data_digest != rows or version.digest is None:
+            continue
+        bundle = cached(version.digest, setting.opened.paths.bundles)
+        if bundle is None or read_provenance(bundle).trained != setting.now.isoformat():
+            continue
+        if version.stage is None:
+            stage: Stage = "staging" if registry.holder(setting.name, "production") else "production"
+            return registry.promote(setting.name, str(version.number), stage), bundle
+        return version, bundle
+    return None
 
 
 def seal_bundle(
@@ -98,7 +122,7 @@ def _provenance(
         triggered_by=setting.trigger,
         git_commit=state.commit if state else None,
         git_dirty=state.dirty if state else None,
-        source=ingested.source,
+        source=setting.origin.source if setting.origin else ingested.source,
         data_digest=ingested.digest,
         data_rows=ingested.rows,
         trained_rows=len(results.parts.train) + len(results.parts.valid),
@@ -106,6 +130,7 @@ def _provenance(
         parameters=searched.parameters,
         environment=environment_lock(),
         parent_version=str(parent.number) if parent else None,
+        origin=setting.origin,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from siklus.bundle.papers import Origin
 from siklus.contract.columns import Contract, read_contract
 from siklus.errors import ProjectError
 from siklus.project.file import OpenProject
@@ -17,7 +18,10 @@ from siklus.train.search import BASELINES, Trial
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """``now`` and ``trigger`` (who or what asked) go into the papers; ``listen`` hears of each trial."""
+    """``now`` and ``trigger`` (who or what asked) go into the papers; ``listen`` hears of each trial.
+
+    ``origin``: of rows that were put together for a retraining.
+    """
 
     opened: OpenProject
     contract: Contract
@@ -26,6 +30,7 @@ class Setting:
     now: datetime
     trigger: str
     listen: Callable[[Trial, int], None]
+    origin: Origin | None = None
 
     @property
     def question(self) -> Question:
