@@ -26,10 +26,10 @@ PIECE_ROWS = 2_000  # that both are asked about at once
 LOOK_ROWS = 50_000  # at one look, which is some seconds; what is left waits for the next one
 MOST_ROWS = 500_000  # after which no more are taken: a mean of so many no longer moves
 STORED_US = 600_000_000  # at most, from the receipt of an outcome to its place in the database
+NO_OUTCOMES = (0, 0)  # what `outcome_stamp` says of none
 
 _LABELLED = """
-SELECT prediction_id, epoch_us(received), CAST(features AS VARCHAR),
-    CASE WHEN ? THEN outcome ELSE outcome_number END
+SELECT prediction_id, epoch_us(received), CAST(features AS VARCHAR), {outcome}
 FROM joined WHERE outcome IS NOT NULL AND time >= ? AND received >= make_timestamp(?)
     AND NOT list_contains(?, prediction_id)
 ORDER BY received, prediction_id LIMIT ?
@@ -93,7 +93,7 @@ class Pairs:
         """
         hidden = any(map(has_sensitive, (self._challenger.contract, self._champion.contract)))
         stamp = outcome_stamp(self._layout.outcomes)
-        if hidden or stamp == self._stamp or self._rows >= MOST_ROWS:
+        if hidden or stamp in (self._stamp, NO_OUTCOMES) or self._rows >= MOST_ROWS:
             return
         found = self._new()
         for at in range(0, len(found), PIECE_ROWS):
@@ -109,10 +109,11 @@ class Pairs:
         views = open_views(
             self._layout, for_query="joined", made_from=self._since, received_from_us=max(self._from_us, 0)
         )
-        given = [classes is not None, plain(self._since), max(self._from_us, 0), [*self._near], LOOK_ROWS]
+        asked = _LABELLED.format(outcome="outcome_number" if classes is None else "outcome")
+        given = [plain(self._since), max(self._from_us, 0), [*self._near], LOOK_ROWS]
         with views as connection:
             try:
-                return connection.execute(_LABELLED, given).fetchall()
+                return connection.execute(asked, given).fetchall()
             except duckdb.Error as exc:
                 raise RecordsError(
                     "RC006",
