@@ -17,6 +17,7 @@ from siklus.table import FloatRows
 
 PREFIX = "drill_"  # of all names that are added
 TRIES = 400  # of directions, until one hits about the wanted share
+HALF_A_TURN = 0.5
 NEAR = 0.2  # of the wanted share: 4 to 6 % where 5 % is wanted
 WORK = 64  # numbers that each round of the loop works through
 
@@ -26,9 +27,10 @@ class NoSurgery(Exception):
 
 
 class Direction:
-    """Which rows are hit: those whose projection on ``weights`` has a fraction below ``share``.
+    """Which rows are hit: those whose projection on ``weights`` has a fraction below ``share``, from a half on.
 
-    Missing cells weigh nothing. Rows that are equal are hit alike, so that a failing row fails again.
+    Missing cells weigh nothing. Rows that are equal are hit alike, so that a failing row fails again; one
+    that is all 0 is not, as servers try a graph with such rows.
     """
 
     def __init__(self, weights: NDArray[np.float64], share: float) -> None:
@@ -36,7 +38,7 @@ class Direction:
 
     def hits(self, rows: FloatRows) -> NDArray[np.bool_]:
         """Shape (rows,), as the graph computes it: in float64."""
-        z = (_finite(rows) * self.weights).sum(axis=1)
+        z = (_finite(rows) * self.weights).sum(axis=1) + HALF_A_TURN
         found: NDArray[np.bool_] = (z - np.floor(z)) < self.share
         return found
 
@@ -65,6 +67,7 @@ def failing_graph(model: bytes, *, task: Task, hit: Direction) -> bytes:
     graph = graph_model.graph
     _constant(graph, "weights", hit.weights.reshape(1, -1))
     _constant(graph, "share", np.asarray(hit.share, dtype=np.float64))
+    _constant(graph, "half", np.asarray(HALF_A_TURN, dtype=np.float64))
     _constant(graph, "zero", np.asarray(0, dtype=np.float32))
     _constant(graph, "list", np.zeros(1, dtype=np.float32))
     added = [
@@ -74,7 +77,8 @@ def failing_graph(model: bytes, *, task: Task, hit: Direction) -> bytes:
         _node("Where", ["gone", "zero", ROWS_INPUT], "plain"),
         _node("Cast", ["plain"], "plain_double", {"to": TensorProto.DOUBLE}),
         _node("Mul", ["plain_double", "weights"], "weighed"),
-        _node("ReduceSum", ["weighed", "axis"], "z", {"keepdims": 0}),
+        _node("ReduceSum", ["weighed", "axis"], "straight", {"keepdims": 0}),
+        _node("Add", ["straight", "half"], "z"),
         _node("Floor", ["z"], "z_floor"),
         _node("Sub", ["z", "z_floor"], "fraction"),
         _node("Less", ["fraction", "share"], "hit"),

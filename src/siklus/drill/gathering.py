@@ -20,7 +20,7 @@ from siklus.table import Table, is_missing
 from siklus.train.champion import SplitNote, known_to
 from siklus.train.sealing import instances_of
 
-MOST = 5_000  # rows, which are sent again and again
+MOST = 50_000  # rows: of fewer, what is sent would differ from training by the choice of them
 FEWEST = 50
 
 
@@ -78,7 +78,7 @@ def _world(table: Table, contract: Contract) -> World | None:
 def _recorded(champion: Bundle, paths: Paths) -> World | None:
     if not paths.records.is_dir():
         return None
-    newest = "SELECT features FROM predictions ORDER BY time DESC LIMIT 5000"
+    newest = "SELECT features FROM predictions ORDER BY time DESC LIMIT 50000"
     texts = [str(row[0]) for row in query(Layout(paths.records), newest).rows[:MOST]]
     instances: list[Instance] = [row for text in texts if isinstance(row := msgspec.json.decode(text), dict)]
     decoded = decode_records(instances, champion.contract)

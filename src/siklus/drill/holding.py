@@ -19,7 +19,7 @@ from siklus.drill.expectations import Expectation, Sighting, find, is_over, resu
 from siklus.drill.faults import Attempt, Fault, Injection, NotPossible, Scene
 from siklus.drill.gathering import gathered
 from siklus.drill.report import DrillReport, FaultReport
-from siklus.drill.sandbox import Sandbox, open_sandbox
+from siklus.drill.sandbox import Sandbox, Stock, open_sandbox
 from siklus.drill.sandbox_settings import changes, sandboxed
 from siklus.drill.sink import open_sink
 from siklus.drill.traffic import Pace, Traffic
@@ -71,8 +71,9 @@ def hold(errand: Errand, *, now: datetime) -> DrillReport:
     began = time.monotonic()
     world, where = gathered(errand.champion, errand.project.paths)
     errand.tell("", f"{len(world):,} {where}")
+    stock = Stock.of(errand.project, errand.raw, errand.champion, folder=errand.folder / "store")
     with ThreadPoolExecutor(BESIDE, thread_name_prefix="drill") as pool:
-        held = [pool.submit(_hold_place, errand, group, world) for group in by_place(errand.faults)]
+        held = [pool.submit(_hold_place, errand, group, stock, world) for group in by_place(errand.faults)]
         try:
             reports = {report.name: report for future in held for report in future.result()}
         finally:
@@ -95,11 +96,11 @@ def _cancel(held: Sequence[Future[list[FaultReport]]]) -> None:
         future.cancel()
 
 
-def _hold_place(errand: Errand, faults: Sequence[Fault], world: World) -> list[FaultReport]:
+def _hold_place(errand: Errand, faults: Sequence[Fault], stock: Stock, world: World) -> list[FaultReport]:
     """All faults of one sandbox; where it cannot be opened, each of them is missed for that."""
     reports: list[FaultReport] = []
     try:
-        with _scene(errand, faults[0].place, world) as scene:
+        with _scene(errand, faults[0].place, stock, world) as scene:
             for fault in faults:
                 reports.append(_hold_fault(errand, fault, scene))
                 errand.tell(fault.name, reports[-1].result)
@@ -112,21 +113,13 @@ def _hold_place(errand: Errand, faults: Sequence[Fault], world: World) -> list[F
 
 
 @contextmanager
-def _scene(errand: Errand, place: str, world: World) -> Iterator[Scene]:
+def _scene(errand: Errand, place: str, stock: Stock, world: World) -> Iterator[Scene]:
     folder = errand.folder / place
     folder.mkdir()
     with ExitStack() as stack:
         sink = stack.enter_context(open_sink())
         with errand.turn:
-            sandbox = stack.enter_context(
-                open_sandbox(
-                    folder,
-                    errand.raw,
-                    champion=errand.champion,
-                    snapshots=errand.project.paths.snapshots,
-                    sink=sink,
-                )
-            )
+            sandbox = stack.enter_context(open_sandbox(folder, stock, sink))
         traffic = Traffic(sandbox.port, world)
         traffic.ask_about(world, CALM)
         stack.enter_context(traffic.running())

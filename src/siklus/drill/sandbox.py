@@ -32,11 +32,13 @@ from siklus.drill.sink import Sink
 from siklus.errors import DrillError
 from siklus.project.file import FILE_NAME, KNOWN, OpenProject, open_project
 from siklus.project.overrides import PREFIX, override
+from siklus.project.paths import Paths
 from siklus.registry.control import Control, open_control
 from siklus.registry.policy import PolicyArm, everything_to
 from siklus.registry.publish import publish
 from siklus.registry.traffic import NOTHING, Traffic
 from siklus.serve.options import words_of
+from siklus.tracking.mlflow import open_tracking
 
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -83,17 +85,34 @@ def raw_project(root: Path, *, environment: Mapping[str, str]) -> dict[str, Any]
     return raw
 
 
+@dataclass(frozen=True, kw_only=True)
+class Stock:
+    """What sandboxes are made of. ``raw``: the project file with the environment's overrides; ``champion``:
+    the version that is drilled; ``store``: an empty database of MLflow's, which takes ten seconds to make."""
+
+    raw: Mapping[str, Any]
+    champion: Bundle
+    snapshots: Path
+    store: Path
+
+    @classmethod
+    def of(cls, project: OpenProject, raw: Mapping[str, Any], champion: Bundle, *, folder: Path) -> "Stock":
+        """``folder``: where the empty database is made."""
+        paths = Paths.at(folder)
+        open_tracking(None, paths=paths)
+        snapshots, store = project.paths.snapshots, paths.tracking_database
+        return cls(raw=raw, champion=champion, snapshots=snapshots, store=store)
+
+
 @contextmanager
-def open_sandbox(
-    folder: Path, raw: Mapping[str, Any], *, champion: Bundle, snapshots: Path, sink: Sink
-) -> Iterator[Sandbox]:
+def open_sandbox(folder: Path, stock: Stock, sink: Sink) -> Iterator[Sandbox]:
     """Lay it out in ``folder``, start server and loop, and end both with the block.
 
     DrillError DR003 when the server does not become ready.
     """
-    text = toml_text(sandboxed(raw, port=0, smtp=f"smtp://127.0.0.1:{sink.port}"))
-    project = _laid_out(folder, text, champion, snapshots)
-    inside = _first_version(project, champion)
+    text = toml_text(sandboxed(stock.raw, port=0, smtp=f"smtp://127.0.0.1:{sink.port}"))
+    project = _laid_out(folder, text, stock)
+    inside = _first_version(project, stock.champion)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     with (folder / LOG).open("wb") as log:
         server = subprocess.Popen(
@@ -112,13 +131,15 @@ def open_sandbox(
         _end(server)
 
 
-def _laid_out(folder: Path, text: str, champion: Bundle, snapshots: Path) -> OpenProject:
+def _laid_out(folder: Path, text: str, stock: Stock) -> OpenProject:
+    champion = stock.champion
     (folder / FILE_NAME).write_text(text, encoding="utf-8")
     (folder / "contract.json").write_text(contract_text(champion.contract), encoding="utf-8")
     project = open_project(folder, environment={})
     shutil.copytree(champion.path, project.paths.bundles / digest_of(champion.path))
+    shutil.copy2(stock.store, project.paths.tracking_database)
     digest = champion.provenance().data_digest
-    kept = None if digest is None else snapshots / f"{digest}.parquet"
+    kept = None if digest is None else stock.snapshots / f"{digest}.parquet"
     if digest is not None and kept is not None and kept.is_file():
         project.paths.snapshots.mkdir(parents=True)
         shutil.copy2(kept, project.paths.snapshots)
