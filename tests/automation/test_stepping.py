@@ -79,6 +79,15 @@ def test_the_last_step_wants_proof_that_the_challenger_is_no_worse() -> None:
         assert decision.reason.startswith(told)
 
 
+def test_a_challenger_that_is_worse_within_the_margin_is_neither_promoted_nor_rolled_back() -> None:
+    ready = rollout(step=LAST)
+    for low, action in ((0.05, "hold"), (0.15, "hold"), (0.17, "roll_back")):
+        found = proven() | {"quality": losses(low, low + 0.005)}
+        decision = next_step(ready, seen(ready, **found), now=after(hours=1))
+        assert decision.action == action
+    assert decision.reason.endswith("beside the champion's, at least +0.17")
+
+
 @pytest.mark.parametrize(("high", "action"), [(0.159, "promote"), (0.161, "hold")])
 def test_the_margin_is_a_share_of_the_champions_loss(high: float, action: str) -> None:
     ready = rollout(step=LAST)  # 2 % of 8 minutes
@@ -173,7 +182,7 @@ def test_every_combination_of_evidence_gets_one_answer_and_the_champion_is_safe_
             "champion_loss": 8.0,
             "labels": 3000,
         }
-        expected = "roll_back" if worse or over or low > 0 else "hold" if off else "promote"
+        expected = "roll_back" if worse or over else "hold" if off or low > 0 else "promote"
         assert next_step(ready, seen(ready, **found), now=after(hours=2)).action == expected
 
 

@@ -68,13 +68,22 @@ def test_the_challenger_may_take_twice_what_the_champion_keeps(seconds: float, v
 
 
 def test_little_of_the_champion_makes_no_budget() -> None:
-    few = counts(0.05, (30, 600), seconds=(9.0, 0.004))
+    few = counts(0.05, (30, 80), seconds=(9.0, 0.004))
     assert latency_of(rollout(step=1), few, bounds=LATENCY_BUCKETS) is None
-    # No slow one among so many requests of the champion is what the first verdict takes.
-    enough = counts(0.05, (30, 1500), seconds=(9.0, 0.004))
+    # With so many requests of the champion, none of them slow, its 90 % quantile is bounded.
+    enough = counts(0.05, (30, 200), seconds=(9.0, 0.004))
     found = latency_of(rollout(step=1), enough, bounds=LATENCY_BUCKETS)
     assert found is not None
-    assert found.verdict == "over"
+    assert (found.share, found.verdict) == (0.9, "over")
+
+
+def test_a_challenger_that_is_slow_at_times_shows_in_the_last_hundredth() -> None:
+    evenly = all_in(10_000, 0.004)
+    at_times = tuple(a + b for a, b in zip(all_in(9500, 0.004), all_in(500, 0.9), strict=True))
+    counted = StepCounts(step=0.5, requests=(10_000, 10_000), failures=(0, 0), latencies=(at_times, evenly))
+    found = latency_of(rollout(step=1), counted, bounds=LATENCY_BUCKETS)
+    assert found is not None
+    assert (found.share, found.verdict) == (0.99, "over")
 
 
 def test_nobody_waits_for_a_shadow() -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from siklus.automation.rollout import Decision, Evidence, Rollout
 from siklus.monitor.amounts import amount, counted, length_of_time
 from siklus.project.durations import seconds_of, seconds_or_zero
+from siklus.stats.challenge import ChallengeEvidence
 
 FULL = 1.0  # the step on which nothing is left to the champion: to reach it is to be promoted
 # Tests that end a rollout. How good an experiment's arms are is what it asks: that ends none.
@@ -56,7 +57,7 @@ def spoken(rollout: Rollout, evidence: Evidence) -> tuple[str, ...]:
     now = {
         "failures": evidence.failures is not None and evidence.failures.worse,
         "latency": evidence.latency is not None and evidence.latency.verdict == "over",
-        "quality": evidence.quality is not None and evidence.quality.worse,
+        "quality": _is_worse(rollout, evidence),
         "allocation": evidence.allocation is not None and evidence.allocation.mismatch,
     }
     return tuple(name for name, speaks in now.items() if speaks or name in rollout.standing)
@@ -93,6 +94,12 @@ def margin_of(rollout: Rollout, evidence: Evidence) -> float:
     return rollout.plan.margin * (evidence.champion_loss or 0.0)
 
 
+def _is_worse(rollout: Rollout, evidence: Evidence) -> bool:
+    """By more than the margin: two models that are alike over a year differ a little in every week of it."""
+    quality = evidence.quality
+    return quality is not None and quality.low is not None and quality.low > margin_of(rollout, evidence)
+
+
 def _next_is_full(rollout: Rollout) -> bool:
     """Is promotion what comes next?"""
     return rollout.plan.steps[rollout.step + 1 : rollout.step + 2] == (FULL,)
@@ -105,6 +112,8 @@ def _unproven(rollout: Rollout, evidence: Evidence) -> Iterator[str]:
         yield f"0 of {counted(max(least, 1), 'label')}: without outcomes nobody knows whether it is any good"
     elif evidence.labels < least:
         yield f"{evidence.labels:,} of {counted(least, 'label')}"
+    elif quality.worse:
+        yield f"{evidence.labels:,} labels show that it is a little worse: its loss is {_beside(quality)}"
     elif not quality.no_worse_than(margin_of(rollout, evidence)):
         atmost = "unknown" if quality.high is None else f"at most {quality.high:+.4g}"
         allowed = f"{margin_of(rollout, evidence):.4g}"
@@ -147,12 +156,13 @@ def _against(test: str, rollout: Rollout, evidence: Evidence) -> str:
             f"{length_of_time(latency.low)}, where {length_of_time(latency.budget)} is allowed"
         )
     quality = evidence.quality
-    if test == "quality" and quality is not None and quality.worse:
-        return (
-            f"{who} is worse on {counted(evidence.labels, 'label')}: its loss is {quality.mean:+.4g} beside "
-            f"the champion's, at least {quality.low:+.4g}"
-        )
+    if test == "quality" and quality is not None and _is_worse(rollout, evidence):
+        return f"{who} is worse on {counted(evidence.labels, 'label')}: its loss is {_beside(quality)}"
     return f"an earlier look has found {who} worse by its {test}"
+
+
+def _beside(quality: ChallengeEvidence) -> str:
+    return f"{quality.mean:+.4g} beside the champion's, at least {quality.low:+.4g}"
 
 
 def _experiment(rollout: Rollout, evidence: Evidence, standing: tuple[str, ...]) -> str:
