@@ -30,8 +30,8 @@ NO_OUTCOMES = (0, 0)  # what `outcome_stamp` says of none
 
 _LABELLED = """
 SELECT prediction_id, epoch_us(received), CAST(features AS VARCHAR), {outcome}
-FROM joined WHERE outcome IS NOT NULL AND time >= ? AND received >= make_timestamp(?)
-    AND NOT list_contains(?, prediction_id)
+FROM joined ANTI JOIN siklus_near USING (prediction_id)
+WHERE outcome IS NOT NULL AND time >= ? AND received >= make_timestamp(?)
 ORDER BY received, prediction_id LIMIT ?
 """
 
@@ -110,9 +110,11 @@ class Pairs:
             self._layout, for_query="joined", made_from=self._since, received_from_us=max(self._from_us, 0)
         )
         asked = _LABELLED.format(outcome="outcome_number" if classes is None else "outcome")
-        given = [plain(self._since), max(self._from_us, 0), [*self._near], LOOK_ROWS]
+        given = [plain(self._since), max(self._from_us, 0), LOOK_ROWS]
         with views as connection:
             try:
+                near = "CREATE TEMP TABLE siklus_near AS SELECT unnest(?::VARCHAR[]) AS prediction_id"
+                connection.execute(near, [[*self._near]])
                 return connection.execute(asked, given).fetchall()
             except duckdb.Error as exc:
                 raise RecordsError(
