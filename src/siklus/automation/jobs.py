@@ -34,8 +34,8 @@ class Retraining(Struct, frozen=True, kw_only=True):
 
     ``began``: when that was decided; ``since``: when it came into its state; ``ended``: when it was over.
     ``attempts``: processes that were started for it. ``version``: the challenger that came of it, and
-    ``bundle`` the digest of its bundle; ``rollout``: the number of its rollout. ``reason``: of the state, in a sentence. ``revision``: counts the
-    writes, so that nobody decides on what somebody else has changed.
+    ``bundle`` the digest of its bundle; ``rollout``: the number of its rollout. ``reason``: of the state, in
+    a sentence. ``revision``: counts the writes, so that nobody decides on what somebody else has changed.
     """
 
     number: int = 0

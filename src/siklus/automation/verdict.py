@@ -18,6 +18,7 @@ MATTERS = 0.01  # of the loss, that shuffling a column must cost for its drift t
 # What a source does by mistake; a value out of range may as well be a new world.
 MISTAKES: tuple[SlotName, ...] = ("missing", "non_finite", "unseen")
 NAMED = 3  # columns in a sentence
+WORTHIEST = 20  # columns that are shown though they hold: a journal is no place for a thousand
 
 What: TypeAlias = Literal["retrain", "wait", "data bug"]
 Because: TypeAlias = Literal[
@@ -52,7 +53,8 @@ class Verdict(Struct, frozen=True, kw_only=True):
     """``said``: the reason as one sentence. ``labelled``: rows with outcomes since the last training, of
     which ``needed`` are asked for. ``quality``: the watched ``metric`` on recent outcomes; ``floor``: what it
     must keep; ``expected``: what it should be by the answers alone, which is shown and decides nothing.
-    ``columns``: those that moved, broke or matter, the worthiest first."""
+    ``columns``: those that moved or broke, and the worthiest of those that hold; the worthiest first.
+    """
 
     what: What
     because: Because
@@ -82,7 +84,9 @@ def verdict_on(signs: Signs, *, drift_alone: bool, labelled: int, needed: int) -
         quality=None if quality is None else quality.recent,
         floor=None if quality is None or quality.floor is None else quality.floor.said,
         expected=None if signs.expected is None or metric is None else signs.expected.metrics.get(metric),
-        columns=columns,
+        columns=tuple(
+            sign for place, sign in enumerate(columns) if sign.moved or sign.broke or place < WORTHIEST
+        ),
     )
 
 
