@@ -224,8 +224,9 @@ def test_another_trigger_another_verdict_or_another_reason_to_wait_is_news() -> 
     pace = turn(signs(drift_alarm=1.0), rested(HOUR)).pace
     assert turn(signs(drift_alarm=1.0, quality_alarm=1.0), pace).news
     assert turn(signs(drift_alarm=1.0, labelled_since_training=1.0), pace).news
-    assert turn(signs(drift_alarm=1.0), pace, busy="rollout 2 goes on.").news
+    assert turn(signs(drift_alarm=1.0), replace(pace, begun=(NOW - 2 * HOUR, NOW - HOUR))).news
     assert not turn(signs(drift_alarm=1.0), pace).news
+    assert not turn(signs(quality_alarm=1.0), pace, busy="rollout 2 goes on.").news
 
 
 def project(*triggers: str) -> Project:

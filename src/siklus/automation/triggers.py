@@ -254,8 +254,11 @@ def _heard(
     *,
     now: datetime,
 ) -> tuple[Pace, bool]:
-    """The pace that remembers what is so now, and whether that is new. What nobody asks for is no news."""
-    if not due and not asks:
+    """The pace that remembers what is so now, and whether that is new.
+
+    What nobody asks for is no news; nor what must wait for the retraining that it began, or for its rollout.
+    """
+    if not (due or asks) or (hold is not None and hold.why == "busy"):
         return pace, False
     triggers = sorted([each.trigger for each in due] + [ask.id for ask in asks])
     key = " ".join([*triggers, verdict.because, hold.why if hold else ""])
