@@ -110,13 +110,13 @@ class Rollouts:
         AutomationError AU011 while another one goes on, AU012 where the challenger answers already or others
         share the requests, AU013 when that revision is not the latest.
         """
+        going_on = self.current()
+        if going_on is not None:
+            told = f"{self._model}: {going_on.kind} {going_on.number} goes on"
+            raise AutomationError("AU011", told, expected=f"its end: `siklus {going_on.kind} stop`")
         policy = self._policy(draft)
         _refuse_shared(draft, policy)
         with self._deciding(draft) as connection:
-            going_on = self._rows.current(connection)
-            if going_on is not None:
-                told = f"{self._model}: {going_on.kind} {going_on.number} goes on"
-                raise AutomationError("AU011", told, expected="its end; `siklus rollout stop` ends it")
             numbered = msgspec.structs.replace(draft, number=self._rows.next_number(connection), revision=1)
             begun = msgspec.structs.replace(numbered, traffic=policy.revision + 1)
             entry = account(begun, "begin", by=draft.by, now=draft.began)

@@ -1,8 +1,9 @@
 """What the command line does once something is decided: it is published here, and MLflow's stages follow."""
 
+import sys
+
 from siklus.automation.stages import Stages
 from siklus.cli.control import project_control
-from siklus.cli.output import remarks
 from siklus.cli.policies import current_policy
 from siklus.cli.registered import registry_of
 from siklus.errors import SiklusError
@@ -24,5 +25,4 @@ def move_stages(project: OpenProject) -> None:
         with project_control(project) as control:
             Stages(control, project.settings.project.name).move(registry_of(project))
     except SiklusError as error:
-        told = f"siklus: {error}; the stages in MLflow follow when `siklus up` reaches it"
-        remarks().print(told, markup=False)
+        sys.stderr.write(f"siklus: {error}; the stages in MLflow follow when `siklus up` reaches it\n")
