@@ -1,7 +1,6 @@
 """Labelled rows as both versions would have answered them: each once, whoever answered it."""
 
 import shutil
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,10 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from siklus.automation.pairs import Pairs
 from siklus.bundle.read import Bundle, open_bundle
-from siklus.project.sections import Records
-from siklus.records.compact import compact
 from siklus.stats.challenge import challenge
-from tests.figures import Figure
 from tests.monitor.labelled import HOUR, NOON, Traffic, packaged
 from tests.serve.bundles import brittle_regressor, slow_regressor
 
@@ -156,25 +152,3 @@ def test_what_the_log_does_not_keep_is_not_asked(models: tuple[Bundle, Bundle], 
     pairs = pairs_of(traffic, (hidden, challenger))
     pairs.read()
     assert len(pairs) == 0
-
-
-@pytest.mark.slow
-def test_new_labels_cost_themselves(models: tuple[Bundle, Bundle], traffic: Traffic, figure: Figure) -> None:
-    """100,000 predictions with 30,000 outcomes, and then a hundred more."""
-    frame = frame_of(1000)
-    for i in range(100):
-        batch = traffic.answer(models[0], frame, at=NOON + i * HOUR / 60)
-        traffic.tell(batch.ids[::3], minutes_of(frame)[::3], at=NOON + (i + 20) * HOUR / 60)
-    compact(traffic.layout, Records(), now=NOON.timestamp() + 10 * 3600)
-    last = traffic.answer(models[0], frame[:100], at=NOON + 6 * HOUR)
-    pairs, spent = pairs_of(traffic, models), {}
-    for name in ("33,400 new labels", "100 more", "none"):
-        began = time.process_time()
-        pairs.read()
-        pairs.challenge(alpha=ALPHA)
-        spent[name] = time.process_time() - began
-        figure(f"a look at the labels of a rollout, processor, {name}", f"{spent[name]:.3f} s")
-        if name == "33,400 new labels":
-            traffic.tell(last.ids, minutes_of(frame[:100]), at=NOON + 6 * HOUR)
-    assert len(pairs) == 33_500
-    assert spent["none"] < 0.1

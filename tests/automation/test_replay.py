@@ -16,7 +16,6 @@ from siklus.automation.replay import ReplayQuestion, replay
 from siklus.automation.replayed import Replay, replay_refusal
 from siklus.bundle.read import Bundle, open_bundle, with_version
 from siklus.errors import AutomationError, MonitorError
-from tests.figures import Figure
 from tests.monitor.labelled import HOUR, NOON, Traffic, packaged, settings_of
 from tests.serve.bundles import brittle_regressor, regressor, slow_regressor
 
@@ -320,16 +319,3 @@ def test_what_the_log_does_not_keep_cannot_be_replayed(
         with pytest.raises(AutomationError) as refused:
             replayed(traffic, candidate, champion)
         assert refused.value.code == code
-
-
-@pytest.mark.slow
-def test_many_rows_are_replayed_in_a_minute(
-    champion: Bundle, shifted: Bundle, traffic: Traffic, figure: Figure
-) -> None:
-    frame = frame_of(1000)
-    for i in range(100):
-        traffic.answer(champion, frame, at=NOON + i * HOUR / 60)
-    found = replayed(traffic, shifted, champion, sample=None)
-    figure("replay, rows a second", f"{found.rows / found.seconds:,.0f}")
-    assert found.rows == 100_000
-    assert found.seconds < 60
