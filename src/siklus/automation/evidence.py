@@ -14,7 +14,7 @@ from siklus.project.durations import seconds_or_zero
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.registry.policy import PolicyArm
-from siklus.train.setting import metric_of
+from siklus.train.metric import metric_of
 
 
 class Gatherer:

@@ -23,7 +23,7 @@ from siklus.registry.versions import Version
 from siklus.stats.intervals import Estimate
 from siklus.stats.paired import Difference
 from siklus.train.champion import Comparison, Judges, SplitNote, against_champion
-from siklus.train.setting import metric_of
+from siklus.train.metric import metric_of
 
 app = command_app()
 

@@ -25,7 +25,7 @@ from siklus.records.layout import Layout
 from siklus.registry.policy import everything_to
 from siklus.registry.sticky import parse_sticky
 from siklus.stats.scores import metric_named
-from siklus.train.setting import metric_of
+from siklus.train.metric import metric_of
 
 NO_KEY = "none"
 MOST = 0.99  # of the requests: without some of the champion's nothing can be compared

@@ -4,7 +4,7 @@ from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.registered import has_registry, registry_of
 from siklus.registry.versions import Version
-from siklus.train.setting import metric_of
+from siklus.train.metric import metric_of
 
 app = command_app()
 

@@ -29,8 +29,8 @@ from siklus.stats.agreement import Floats, Parity
 from siklus.table import FloatRows
 from siklus.train.candidates import Question
 from siklus.train.estimator_files import kept_estimator
+from siklus.train.metric import metric_of
 from siklus.train.own import import_own_from
-from siklus.train.setting import metric_of
 from siklus.train.trials import predict
 
 app = command_app()

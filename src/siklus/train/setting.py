@@ -8,10 +8,10 @@ from siklus.bundle.papers import Origin
 from siklus.contract.columns import Contract, read_contract
 from siklus.errors import ProjectError
 from siklus.project.file import OpenProject
-from siklus.project.sections import Project
-from siklus.stats.scores import DEFAULT_METRIC, metric_named
+from siklus.stats.scores import metric_named
 from siklus.train.candidates import Candidate, Question
 from siklus.train.gates import refuse_wrong_gates
+from siklus.train.metric import metric_of
 from siklus.train.own import find_candidate, refuse_unusable_columns
 from siklus.train.search import BASELINES, Trial
 
@@ -77,8 +77,3 @@ def _refuse_other_question(contract: Contract, opened: OpenProject) -> None:
         if ours != theirs:
             told = f"{what} = {ours!r}, but {file} has {theirs!r}"
             raise ProjectError("PJ008", told, expected="the same in both: mend the one that is wrong")
-
-
-def metric_of(project: Project) -> str:
-    """What candidates are compared by: [train] metric, or the task's own."""
-    return project.train.metric or DEFAULT_METRIC[project.project.task]
