@@ -17,16 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from siklus.automation.course import Course
 from siklus.automation.evidence import Gatherer
-from siklus.automation.jobs import AUTHOR, Retraining
+from siklus.automation.jobs import Retraining
 from siklus.automation.lease import Lease
 from siklus.automation.live import Live
 from siklus.automation.retrainings import Retrainings
 from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import CONFLICT, Rollouts
+from siklus.automation.rollouts import CONFLICT, Rollouts, drafted
 from siklus.automation.signs import signs_of
 from siklus.automation.stepping import next_step
 from siklus.automation.telling import Telling
@@ -198,18 +198,9 @@ def draft_of(
         return None
     if policy.allotment.champion.version == job.version:
         return None
-    return Rollout(
-        challenger=PolicyArm(name=CHALLENGER, version=job.version, share=0.0, digest=job.bundle),
-        champion=policy.allotment.champion,
-        plan=plan,
-        began=now,
-        since=now,
-        traffic=policy.revision,
-        sticky=policy.allotment.sticky,
-        retraining=job.number,
-        by=AUTHOR,
-        reason=job.reason,
-    )
+    challenger = PolicyArm(name=CHALLENGER, version=job.version, share=0.0, digest=job.bundle)
+    drawn = drafted(challenger, policy=policy, plan=plan, now=now)
+    return structs.replace(drawn, retraining=job.number, reason=job.reason)
 
 
 def holder_of(project: OpenProject) -> str:
