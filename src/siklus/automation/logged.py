@@ -112,7 +112,7 @@ def read_logged(
         except duckdb.Error as exc:
             wanted = "room on the disk, and sound Parquet files"
             raise RecordsError("RC006", f"{layout.root}: {exc}", expected=wanted) from exc
-    return _keeping(_labelled(logged), contract)
+    return _keeping(_labelled(logged, contract), contract)
 
 
 def refuse_sensitive(contract: Contract) -> None:
@@ -137,6 +137,7 @@ def _read(engine: Engine, contract: Contract, beside: Mapping[str, Types]) -> Lo
     known = {column.name: column for column in contract.columns}
     texts = ", ".join(f"{_text_of(name, known.get(name))} AS c{i}" for i, name in enumerate(types))
     connection.execute(f"CREATE TEMP TABLE siklus_texts AS SELECT {texts} FROM siklus_asked")
+    connection.execute("ALTER TABLE siklus_asked DROP COLUMN features")  # most of what is in memory
     cells = ", ".join(
         f"{_cast(connection, f'c{i}', kinds)} AS c{i}" for i, kinds in enumerate(types.values())
     )
@@ -156,7 +157,7 @@ def _read(engine: Engine, contract: Contract, beside: Mapping[str, Types]) -> Lo
         np.ma.filled(found[name].astype(np.float64), np.nan) for name in ("predicted", "truth", "probability")
     )
     return Logged(
-        table=_with_target(table, truth_, contract),
+        table=table,
         made=np.asarray(found["made"], dtype=np.int64),
         received=np.asarray(found["received"], dtype=np.int64),
         predicted=predicted_,
@@ -195,13 +196,15 @@ def _with_target(table: Table, truth: Answers, contract: Contract) -> Table:
     name, classes = contract.target.name, contract.target.classes
     if classes is None:
         return table.with_column(name, truth)
-    labels = [None if np.isnan(code) else classes[int(code)] for code in truth.tolist()]
+    labels = [classes[int(code)] for code in truth.tolist()]
     return table.with_column(name, cells_of(labels, where=f"column {name!r}"))
 
 
-def _labelled(logged: Logged) -> Logged:
+def _labelled(logged: Logged, contract: Contract) -> Logged:
+    """Those whose outcome the contract knows, with the target as a column."""
     told = ~np.isnan(logged.truth)
-    return logged if told.all() else _without(logged, ~told, why=NO_CLASS)
+    logged = logged if told.all() else _without(logged, ~told, why=NO_CLASS)
+    return replace(logged, table=_with_target(logged.table, logged.truth, contract))
 
 
 def _keeping(logged: Logged, contract: Contract) -> Logged:

@@ -21,7 +21,7 @@ from siklus.automation.retrained import RowsTaken
 from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_table
 from siklus.contract.gather import default_of
-from siklus.data.cells import moments
+from siklus.data.cells import cells_of, moments
 from siklus.data.digest import Hashes, cell_hashes, row_hashes
 from siklus.data.engine import identifier, open_engine, quoted
 from siklus.data.snapshot import whole
@@ -171,7 +171,8 @@ def _completed(source: Table, contract: Contract) -> Table:
     """With the columns that a row may leave out."""
     for column in contract.columns:
         if column.name not in source:
-            source = source.with_column(column.name, objects([default_of(column)] * len(source)))
+            cells = cells_of([default_of(column)] * len(source), where=f"column {column.name!r}")
+            source = source.with_column(column.name, cells)
     return source
 
 
@@ -278,12 +279,21 @@ def _span(events: Events) -> tuple[datetime | None, datetime | None]:
 
 
 def _joined(above: Cells, below: Cells, name: str) -> Cells:
+    above, below = _like(above, below), _like(below, above)
     kinds = above.dtype.kind + below.dtype.kind
     if kinds in ("OM", "MO"):
         above, below = (moments(cells, where=f"column {name!r}") for cells in (above, below))
     elif ("O" in kinds and kinds != "OO") or ("b" in kinds and kinds != "bb"):
         above, below = (_plain(cells) for cells in (above, below))
     return np.concatenate([above, below])
+
+
+def _like(cells: Cells, others: Cells) -> Cells:
+    """Cells without a single value are of whatever type the others are."""
+    if cells.dtype.kind != "O" or others.dtype.kind not in "ifM" or not is_missing(cells).all():
+        return cells
+    empty = np.datetime64("NaT", "us") if others.dtype.kind == "M" else np.float64(np.nan)
+    return np.full(len(cells), empty)
 
 
 def _plain(cells: Cells) -> Cells:

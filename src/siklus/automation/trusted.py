@@ -13,7 +13,7 @@ from siklus.train.champion import LEVEL, answers_of, known_to
 
 
 def judged_by(settings: Project) -> str:
-    """The metric on whose loss two versions are compared: [gates] champion, or what the training minimises."""
+    """What two versions are compared by: [gates] champion, or the metric that the training is about."""
     return settings.gates.champion or settings.train.metric or DEFAULT_METRIC[settings.project.task]
 
 
