@@ -44,6 +44,22 @@ def test_a_window_is_what_was_counted_between_its_looks(looks: Looks) -> None:
     assert looks.last_look() == at(4)
 
 
+def test_what_has_grown_since_a_moment_holds_nothing_from_before(looks: Looks) -> None:
+    """Servers are looked at each at its own time, begin anew, or come and go."""
+    for minute, count in [(0, 7), (2, 10), (3, 25), (4, 3)]:  # it began at 0 again after the third
+        looks.add(totals(of_version("1", success=count)), replica="a", now=at(minute))
+    for minute, count in [(0, 100), (2.5, 140), (3.5, 141)]:
+        looks.add(totals(of_version("1", success=count)), replica="b", now=at(minute))
+    looks.add(totals(of_version("1", success=1000)), replica="gone", now=at(0))
+    looks.add(totals(of_version("1", success=9)), replica="late", now=at(3))
+    looks.add(totals(of_version("1", success=13)), replica="late", now=at(4))
+
+    assert answered(looks.grown(at(1), at(4))) == (25 - 10 + 3) + 1 + 4
+    assert answered(looks.grown(at(2), at(2))) == 0
+    assert answered(looks.grown(at(2.2), at(4))) == 3 + 1 + 4
+    assert looks.grown(at(5), at(6)).versions == ()
+
+
 def test_servers_and_versions_add_up(looks: Looks) -> None:
     for replica, count in [("a", 10), ("b", 100)]:
         looks.add(totals(), replica=replica, now=at(0))
