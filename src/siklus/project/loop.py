@@ -67,8 +67,8 @@ class RolloutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     longest of a whole rollout. ``settle``: after a step began, what is not counted yet, because servers still
     learn of it. ``min_requests``: of the challenger's on each step. ``min_labels``: rows with outcomes that
     both have been asked about, before the last step. ``margin``: by which share of the champion's loss the
-    challenger may be worse. ``latency_factor``: its 99 % quantile against the champion's. ``alpha``: the
-    chance at which a challenger that is no worse is rolled back, by any test at any look.
+    challenger may be worse. ``latency_factor``: its 90 % and 99 % quantiles against the champion's.
+    ``alpha``: the chance at which a challenger that is no worse is rolled back, by any test at any look.
     """
 
     automatic: bool = True  # otherwise a challenger that was accepted waits for `siklus rollout start`
