@@ -116,7 +116,7 @@ def news_of(entry: Entry) -> News | None:
     return News(
         kind=entry.kind,
         subject=entry.subject,
-        headline=headline_of(entry.text),
+        headline=headline_of(entry.text, about=entry.subject),
         told=f"{entry.text[:1].upper()}{entry.text[1:]}",
         time=entry.time,
         severity=severity,
@@ -125,12 +125,17 @@ def news_of(entry: Entry) -> News | None:
     )
 
 
-def headline_of(text: str) -> str:
-    """What a sentence begins with, before it gives its reasons.
+def headline_of(text: str, *, about: str) -> str:
+    """What a sentence begins with, before it gives its reasons; more than ``about`` whom it is.
 
-    >>> headline_of("rollout 2 begins: version 3 beside version 2, as a shadow")
+    >>> headline_of("rollout 2 begins: version 3 beside version 2, as a shadow", about="rollout 2")
     'rollout 2 begins'
+    >>> headline_of("rollout 2: nothing speaks against version 3: to 5.0 %", about="rollout 2")
+    'rollout 2: nothing speaks against version 3'
     """
+    named = f"{about}: "
+    if text.startswith(named):
+        return f"{named}{headline_of(text.removeprefix(named), about=about)}"
     first = min((text.partition(mark)[0] for mark in (": ", ". ", "; ")), key=len)
     return first if len(first) <= LONGEST_HEADLINE else f"{first[: LONGEST_HEADLINE - 1]}…"
 
