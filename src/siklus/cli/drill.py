@@ -129,4 +129,5 @@ def _rows(fault: FaultReport) -> Iterator[tuple[str, str, str, str, str]]:
     for finding in fault.findings:
         mark = "✓" if finding.met else "✗"
         when = "" if finding.seconds is None else f"{finding.seconds:.1f}"
-        yield "", "", f"{mark} {finding.expected}", finding.seen, when
+        after = "" if finding.requests is None else f"after {finding.requests:,} requests: "
+        yield "", "", f"{mark} {finding.expected}", after + finding.seen, when

@@ -27,7 +27,7 @@ class NoSurgery(Exception):
 
 
 class Direction:
-    """Which rows are hit: those whose projection on ``weights`` has a fraction below ``share``, from a half on.
+    """Which rows are hit: those whose projection on ``weights``, plus a half, has a fraction below ``share``.
 
     Missing cells weigh nothing. Rows that are equal are hit alike, so that a failing row fails again; one
     that is all 0 is not, as servers try a graph with such rows.

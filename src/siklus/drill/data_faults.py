@@ -24,7 +24,7 @@ VERDICT_SECONDS = 60.0
 TRAINED_SECONDS = 150.0
 PROMOTED_SECONDS = 240.0
 SILENT_SECONDS = 20.0  # in which nothing must begin
-CROWD = Pace(rows=10, pause=0.03)  # enough rows for tests in seconds, and room for a training beside it
+CROWD = Pace(rows=3, pause=0.02)  # enough for tests in seconds, and room for a training beside it
 
 
 @contextmanager

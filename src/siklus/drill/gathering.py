@@ -13,7 +13,9 @@ from siklus.data.snapshot import open_snapshot
 from siklus.data.split import split
 from siklus.drill.world import Instance, World
 from siklus.errors import DataError, DrillError, RowsRefused
+from siklus.project.file import OpenProject
 from siklus.project.paths import Paths
+from siklus.project.sections import Data
 from siklus.records.layout import Layout
 from siklus.records.query import query
 from siklus.table import Table, is_missing
@@ -24,12 +26,12 @@ MOST = 50_000  # rows: of fewer, what is sent would differ from training by the 
 FEWEST = 50
 
 
-def gathered(champion: Bundle, paths: Paths, *, seed: int = 0) -> tuple[World, str]:
+def gathered(champion: Bundle, project: OpenProject, *, seed: int = 0) -> tuple[World, str]:
     """Rows to send, and where they are from, in words; DrillError DR002 where there are none."""
-    found = _trained_on(champion, paths, seed=seed)
+    found = _trained_on(champion, project, seed=seed)
     if found is not None:
         return found, "rows of the champion's training, with their outcomes"
-    recorded = _recorded(champion, paths)
+    recorded = _recorded(champion, project.paths)
     if recorded is not None:
         return recorded, "recorded requests, with the champion's answers as their outcomes"
     raise DrillError(
@@ -39,26 +41,25 @@ def gathered(champion: Bundle, paths: Paths, *, seed: int = 0) -> tuple[World, s
     )
 
 
-def _trained_on(champion: Bundle, paths: Paths, *, seed: int) -> World | None:
+def _trained_on(champion: Bundle, project: OpenProject, *, seed: int) -> World | None:
     """The rows that its reference profile is of, so that nothing drifts before the fault."""
     digest = champion.provenance().data_digest
     if digest is None:
         return None
     try:
-        table = open_snapshot(digest, paths.snapshots)
+        table = open_snapshot(digest, project.paths.snapshots)
     except DataError:
         return None
-    table = _fitted(table, champion)
+    table = _fitted(table, champion, project.settings.data)
     table = table.take(~is_missing(table[champion.contract.target.name]))
     order = np.random.default_rng(seed).permutation(len(table))[:MOST]
     return _world(table.take(order), champion.contract) if len(order) >= FEWEST else None
 
 
-def _fitted(table: Table, champion: Bundle) -> Table:
-    noted = champion.document("evaluation.json").get("split")
-    if noted is None:
-        return table
-    note, contract = msgspec.convert(noted, type=SplitNote), champion.contract
+def _fitted(table: Table, champion: Bundle, data: Data) -> Table:
+    """The part that the model was fitted on; older bundles do not say which, but [data] most likely does."""
+    noted, contract = champion.document("evaluation.json").get("split"), champion.contract
+    note = SplitNote.of(data) if noted is None else msgspec.convert(noted, type=SplitNote)
     classes = None if contract.target.classes is None else decode_target(table, contract)
     parts = split(table, settings=note.settings, time=note.time, key=note.key, classes=classes)
     return table.take(np.sort(np.concatenate([parts.train, parts.valid])))

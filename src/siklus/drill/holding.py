@@ -31,7 +31,7 @@ from siklus.project.file import OpenProject
 BESIDE = 2  # sandboxes at once: each has a server, a loop and now and then a training
 LOOK_SECONDS = 0.5
 CALM_SECONDS = 8.0  # of traffic as in training, before anything is done to it
-CALM = Pace(rows=10, pause=0.03)
+CALM = Pace(rows=3, pause=0.02)
 FIRST_LOOK_SECONDS = 30.0
 BOARD = "watch.json"  # what the loop's first look leaves
 
@@ -69,7 +69,7 @@ class Errand:
 def hold(errand: Errand, *, now: datetime) -> DrillReport:
     """The whole drill. DrillError DR002 where there are no rows to send; all else that fails is missed."""
     began = time.monotonic()
-    world, where = gathered(errand.champion, errand.project.paths)
+    world, where = gathered(errand.champion, errand.project)
     errand.tell("", f"{len(world):,} {where}")
     stock = Stock.of(errand.project, errand.raw, errand.champion, folder=errand.folder / "store")
     with ThreadPoolExecutor(BESIDE, thread_name_prefix="drill") as pool:

@@ -9,20 +9,18 @@ from http.client import HTTPConnection
 
 import msgspec
 
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import Rollouts
 from siklus.bundle.golden import loaded_session
 from siklus.bundle.manifest import ONNX_FILE
 from siklus.bundle.session import ROWS_INPUT, OnnxSession
 from siklus.contract.decode import decode_records
+from siklus.contract.examples import example_row
 from siklus.drill.broken_graphs import NoSurgery, direction, failing_graph, rounds_for, slow_graph
+from siklus.drill.by_hand import begin_canary, end_rollout
 from siklus.drill.challengers import challenger
 from siklus.drill.expectations import Expectation
 from siklus.drill.faults import MAIL_SECONDS, Attempt, Fault, Injection, NotPossible, Scene
 from siklus.drill.sandbox_settings import CANARY
 from siklus.drill.traffic import Pace
-from siklus.registry.policy import CHALLENGER, PolicyArm
-from siklus.registry.traffic import Traffic
 from siklus.registry.versions import Version
 from siklus.table import FloatRows
 
@@ -32,16 +30,16 @@ SLOWEST = 0.25  # seconds, however slow the champion is
 MOST_REQUESTS = 4_000  # of all, until a challenger is out
 ROLLED_BACK_SECONDS = 90.0
 CALLS = 60
-SINGLES = Pace(rows=1, pause=0.002)  # each request is dealt to an arm as a whole
+SINGLES = Pace(rows=1, pause=0.002, labels=False)  # each request is dealt to an arm as a whole
 
 
 @contextmanager
 def errors(scene: Scene) -> Iterator[Injection]:
     """A version whose graph cannot be run on some rows, in a canary."""
-    rows, golden = _rows(scene), _golden(scene)
+    rows, tried = _rows(scene), _tried_at_start(scene)
     model = _model(scene)
     try:
-        hit = direction(rows, share=FAILING, never=golden)
+        hit = direction(rows, share=FAILING, never=tried)
         broken = failing_graph(model, task=scene.sandbox.champion.contract.task, hit=hit)
     except NoSurgery as exc:
         raise NotPossible(str(exc)) from exc
@@ -51,7 +49,7 @@ def errors(scene: Scene) -> Iterator[Injection]:
         f"{CANARY:.0%} of the requests",
         expects=_rolled_back("fails more often"),
         strike=lambda: _start(scene, version),
-        mend=lambda: _calm(scene),
+        mend=lambda: end_rollout(scene),
     )
 
 
@@ -74,14 +72,14 @@ def latency(scene: Scene) -> Iterator[Injection]:
         f"{CANARY:.0%} of the requests",
         expects=_rolled_back("slow"),
         strike=lambda: _start(scene, version),
-        mend=lambda: _calm(scene),
+        mend=lambda: end_rollout(scene),
     )
 
 
 def _rolled_back(words: str) -> tuple[Expectation, ...]:
     return (
         Expectation(
-            told=f"rolled back: {words}",
+            told=f"rolled back within {MOST_REQUESTS:,} requests: {words}",
             what="rollout",
             became=("rolled_back",),
             words=(words,),
@@ -99,37 +97,8 @@ def _rolled_back(words: str) -> tuple[Expectation, ...]:
 
 
 def _start(scene: Scene, version: Version) -> Sequence[Attempt]:
-    """Begin with the canary at once, as `siklus rollout start` does it with such a plan."""
     scene.traffic.ask_about(scene.calm, SINGLES)
-    settings = scene.settings
-    with scene.sandbox.control() as control:
-        policy = Traffic(control, settings.project.name).current()
-        if policy is None:
-            raise NotPossible("the sandbox has no traffic policy")
-        draft = Rollout(
-            challenger=PolicyArm(
-                name=CHALLENGER, version=version.number, share=CANARY, digest=version.digest or ""
-            ),
-            champion=policy.allotment.champion,
-            plan=msgspec.structs.replace(settings.rollout, steps=(CANARY, 1.0)),
-            began=(now := datetime.now(UTC)),
-            since=now,
-            traffic=policy.revision,
-            by="siklus drill",
-            reason="a drill",
-        )
-        begun = Rollouts(control, settings.project.name).start(draft)
-    return [Attempt("begun", f"rollout {begun.number}")]
-
-
-def _calm(scene: Scene) -> Sequence[Attempt]:
-    """End what a missed rollback has left, so that the next fault finds the champion alone."""
-    with scene.sandbox.control() as control:
-        rollouts = Rollouts(control, scene.settings.project.name)
-        current = rollouts.current()
-        if current is not None:
-            rollouts.stop(current, by="siklus drill", now=datetime.now(UTC), reason="the drill goes on")
-    return ()
+    return [begin_canary(scene, version)]
 
 
 def _registered(scene: Scene, model: bytes, *, about: str) -> Version:
@@ -148,9 +117,10 @@ def _rows(scene: Scene) -> FloatRows:
     return decode_records(list(scene.calm.instances), scene.sandbox.champion.contract).accepted().matrix
 
 
-def _golden(scene: Scene) -> FloatRows:
+def _tried_at_start(scene: Scene) -> FloatRows:
+    """What a server asks a bundle before it answers: one that failed there would get no request."""
     champion = scene.sandbox.champion
-    instances = champion.document("golden.json")["instances"]
+    instances = [*champion.document("golden.json")["instances"], example_row(champion.contract)]
     return decode_records(instances, champion.contract).accepted().matrix
 
 

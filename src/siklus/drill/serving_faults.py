@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
+from siklus.drill.by_hand import begin_canary
 from siklus.drill.challengers import challenger, registry_of
 from siklus.drill.expectations import Expectation
 from siklus.drill.faults import Attempt, Fault, Injection, NotPossible, Scene, alarm_expected, nothing_fails
@@ -17,6 +18,7 @@ from siklus.drill.traffic import Pace
 from siklus.errors import SiklusError
 
 REPLACED_SECONDS = 20.0
+REFUSED_SECONDS = 30.0
 ALARM_SECONDS = 30.0
 GOES_ON_SECONDS = 15.0
 CALM_SECONDS = 4.0  # in which no request may fail after all else was seen
@@ -117,16 +119,26 @@ def corrupt_bundle(scene: Scene) -> Iterator[Injection]:
         try:
             registry_of(sandbox.project).fetch(made, sandbox.project.paths.bundles)
         except SiklusError as error:
-            return [Attempt("refused", str(error))]
-        return [Attempt("taken", f"version {made.number} was brought here all the same")]
+            found = Attempt("refused", str(error))
+        else:
+            found = Attempt("taken", f"version {made.number} was brought here all the same")
+        return [found, begin_canary(scene, made)]
 
     yield Injection(
         told=f"one bit of version {made.number} is flipped",
         expects=(
             Expectation(told="it is not brought here", what="attempt", became=("refused",), within=10.0),
-            nothing_fails(),
+            Expectation(
+                told="a rollout of it is rolled back: it cannot be served",
+                what="rollout",
+                became=("rolled_back",),
+                words=("cannot be served",),
+                within=REFUSED_SECONDS,
+            ),
+            nothing_fails(CALM_SECONDS),
         ),
         strike=strike,
+        mend=lambda: end_rollout(scene),
     )
 
 

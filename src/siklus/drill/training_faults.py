@@ -24,7 +24,7 @@ from siklus.table import Table
 
 ROWS = 12_000  # of nonsense, so that the few true ones among the logged rows teach nothing
 REFUSED_SECONDS = 150.0
-LABELLED = Pace(rows=10, pause=0.03)
+LABELLED = Pace(rows=3, pause=0.02)
 
 
 @contextmanager
