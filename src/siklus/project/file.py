@@ -14,7 +14,7 @@ import msgspec
 from siklus.errors import ProjectError
 from siklus.project.alerts import TABLE as ALERTS
 from siklus.project.alerts import read_alerts
-from siklus.project.loop import Retrain, RolloutPlan, refuse_unclear_retrain
+from siklus.project.loop import Retrain, RolloutPlan, refuse_unclear_retrain, refuse_unclear_steps
 from siklus.project.notify import DEFAULT_RECEIVERS
 from siklus.project.overrides import override
 from siklus.project.paths import Paths
@@ -108,6 +108,8 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
     if "retrain" in sections:
         where = places.at(("retrain", "on"))
         refuse_unclear_retrain(sections["retrain"], where=where, receivers=declared)
+    if "rollout" in sections:
+        refuse_unclear_steps(sections["rollout"], where=places.at(("rollout", "steps")))
     return Project(
         **sections,
         gates=_gates(raw.get("gates", {}), places),

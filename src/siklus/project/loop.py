@@ -83,12 +83,6 @@ class RolloutPlan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     latency_factor: Annotated[float, Meta(ge=1)] = 2.0
     alpha: Annotated[float, Meta(gt=0, lt=0.5)] = 0.01
 
-    def __post_init__(self) -> None:
-        """ValueError: steps that do not grow, or that give everything before anything was seen."""
-        shares = [0.0 if step == SHADOW else float(step) for step in self.steps]
-        if shares[0] == 1 or any(later <= earlier for earlier, later in pairwise(shares)):
-            raise ValueError("steps: not 'shadow' or a share below 1 first, then growing shares")
-
 
 def refuse_unclear_retrain(retrain: Retrain, *, where: str, receivers: Collection[str]) -> None:
     """PJ018 for a schedule that is none, or that never comes; PJ017 for a receiver that is not declared.
@@ -108,3 +102,11 @@ def refuse_unclear_retrain(retrain: Retrain, *, where: str, receivers: Collectio
             raise ProjectError(
                 "PJ017", f"{where}: [retrain] notify = {name!r}: no [notify.{name}]", expected=wanted
             )
+
+
+def refuse_unclear_steps(plan: RolloutPlan, *, where: str) -> None:
+    """PJ004 unless the steps grow, from one on which the champion still answers. ``where``: their place."""
+    shares = [0.0 if step == SHADOW else float(step) for step in plan.steps]
+    if shares[0] == 1 or any(later <= earlier for earlier, later in pairwise(shares)):
+        told = f"{where}: [rollout] steps = {list(plan.steps)}"
+        raise ProjectError("PJ004", told, expected="'shadow' or a share below 1 first, then growing shares")
