@@ -1,5 +1,6 @@
 """What a rollout knows: whole requests of real servers since they learned of the step, and its bundles."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -197,3 +198,22 @@ def test_a_challenger_that_cannot_be_opened_is_unfit(brittle: Scene) -> None:
     assert "BN005" in Gatherer(brittle.project, brittle.looks).gather(rollout, now=BEGAN).unfit
     model.unlink()
     assert "BN004" in Gatherer(brittle.project, brittle.looks).gather(rollout, now=BEGAN).unfit
+
+
+def test_without_the_champions_bundle_counts_still_speak(brittle: Scene) -> None:
+    with halves(brittle) as server:
+        brittle.look()
+        ask(server, FAILS, times=60)
+        brittle.look()
+    shutil.rmtree(brittle.project.paths.bundles / brittle.champion.digest)
+    found = brittle.gathered(brittle.rollout())
+    assert (found.unfit, found.quality) == ("", None)
+    assert found.failures is not None
+    assert found.failures.worse
+
+
+def test_while_outcomes_cannot_be_read_counts_still_speak(brittle: Scene) -> None:
+    brittle.project.paths.records.mkdir(parents=True)
+    Layout(brittle.project.paths.records).outcomes.write_bytes(b"no database at all, but long enough" * 9)
+    found = brittle.gathered(brittle.rollout())
+    assert (found.labels, found.counted.requests, found.unfit) == (0, (0, 0), "")

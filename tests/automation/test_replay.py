@@ -297,6 +297,21 @@ def test_who_is_better_is_asked_of_rows_that_are_younger_than_both_models(
     assert (known.labelled, known.unseen) == (200, False)
 
 
+def test_text_that_is_no_unicode_is_asked_like_any_other(
+    champion: Bundle, shifted: Bundle, traffic: Traffic
+) -> None:
+    """Half a surrogate pair, in a column that the contract ignores."""
+    ignoring = [
+        Bundle(**{**vars(each), "contract": replace(each.contract, ignored=("note",))})
+        for each in (champion, shifted)
+    ]
+    odd = pd.Series(["\ud800"] * 5, dtype=object)
+    traffic.answer(ignoring[0], frame_of(5).assign(note=odd))
+    found = replayed(traffic, ignoring[1], ignoring[0])
+    assert (found.rows, found.answered) == (5, 5)
+    assert found.farthest[0].features["note"] == "?"
+
+
 @pytest.mark.parametrize(
     ("code", "asked"),
     [("AU071", {"since": NOON - 9 * HOUR, "until": NOON - HOUR}), ("MO021", {"by": ("nowhere",)})],

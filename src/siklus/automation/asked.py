@@ -1,10 +1,12 @@
 """Asked: what a bundle says of logged rows, each by itself: an answer, or why there is none."""
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +68,15 @@ def ask(bundle: Bundle, features: Sequence[Features]) -> Asked:
     return Asked(
         raw=raw, refused=refused, failed=failed, invalid=invalid, problems=problems, failures=failures
     )
+
+
+def features_of(text: str) -> dict[str, object]:
+    """A logged row, from the JSON that it was received as."""
+    try:
+        found: dict[str, object] = msgspec.json.decode(text)
+    except msgspec.DecodeError:  # half a surrogate pair, which JSON may hold and UTF-8 may not
+        found = json.loads(text)
+    return found
 
 
 def known_to(contract: Contract, features: Features) -> Features:

@@ -7,7 +7,8 @@ from siklus.automation.pairs import Pairs
 from siklus.automation.rollout import Evidence, Rollout
 from siklus.automation.weighing import allocation_of, alpha_of_each, failures_of, latency_of
 from siklus.bundle.read import Bundle, cached, open_cached
-from siklus.errors import BundleError, MissingExtra
+from siklus.errors import BundleError, FileError, MissingExtra, RecordsError
+from siklus.events import tell
 from siklus.ledgers.layouts import LATENCY_BUCKETS
 from siklus.monitor.looks import Looks
 from siklus.project.durations import seconds_or_zero
@@ -32,23 +33,25 @@ class Gatherer:
     def gather(self, rollout: Rollout, *, now: datetime) -> Evidence:
         """What counts, labels and bundles say at this moment.
 
-        Errors are those of the control database and of the records (RC003, RC006), and BundleError where it
-        is the champion that cannot be opened here.
+        Errors are those of the control database. Where the champion cannot be opened here, nothing is said of
+        quality; while the records cannot be read, what they said before.
         """
-        unfit, challenger = self._challenger(rollout.challenger)
-        champion = self._bundle(rollout.champion)
-        if challenger is not None and challenger.contract.task != champion.contract.task:
-            unfit, challenger = f"it answers a {challenger.contract.task}", None
-        other = challenger is not None and challenger.contract != champion.contract
+        (unfit, challenger), (_, champion) = (
+            self._opened_of(rollout.challenger),
+            self._opened_of(rollout.champion),
+        )
+        both = None if challenger is None or champion is None else (challenger, champion)
+        if both is not None and both[0].contract.task != both[1].contract.task:
+            unfit, both = f"it answers a {both[0].contract.task}", None
         settled = rollout.since + timedelta(seconds=seconds_or_zero(rollout.plan.settle))
         counted = step_counts(
             self._looks.grown(settled, now),
             step=rollout.plan.steps[rollout.step],
             versions=(rollout.challenger.version, rollout.champion.version),
             sticky=rollout.sticky,
-            other_contract=other,
+            other_contract=both is not None and both[0].contract != both[1].contract,
         )
-        pairs = None if challenger is None else self._labelled(rollout, challenger, champion)
+        pairs = None if both is None else self._labelled(rollout, *both)
         return Evidence(
             counted=counted,
             failures=failures_of(rollout, counted),
@@ -66,10 +69,13 @@ class Gatherer:
             metric, layout = metric_of(self._project.settings), Layout(self._project.paths.records)
             self._pairs = Pairs(layout, challenger, champion, metric=metric, since=rollout.began)
             self._pairs_of = of
-        self._pairs.read()
+        try:
+            self._pairs.read()
+        except (RecordsError, FileError) as error:  # what was counted speaks all the same
+            tell("labels_not_read", level="error", code=error.code, reason=str(error))
         return self._pairs
 
-    def _challenger(self, arm: PolicyArm) -> tuple[str, Bundle | None]:
+    def _opened_of(self, arm: PolicyArm) -> tuple[str, Bundle | None]:
         """Why it cannot be served, or the bundle: what a server does with it at its start is done here."""
         bundles = self._project.paths.bundles
         try:

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.automation.asked import Asked, Features, ask, known_to
+from siklus.automation.asked import Asked, Features, ask, features_of, known_to
 from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract, Label, label_text
 from siklus.errors import RecordsError
@@ -125,7 +125,7 @@ class Pairs:
 
     def _take(self, rows: Sequence[tuple[str, int, str, Any]]) -> None:
         self._near |= {name: received for name, received, _, _ in rows}
-        features = [msgspec.json.decode(text) for _, _, text, _ in rows]
+        features = [features_of(text) for _, _, text, _ in rows]
         found = pair(
             self._metric, [outcome for *_, outcome in rows], features, self._challenger, self._champion
         )

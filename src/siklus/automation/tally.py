@@ -9,7 +9,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from siklus.automation.asked import Asked, Features, ask
+from siklus.automation.asked import Asked, Features, ask, features_of
 from siklus.automation.pairs import losses_of
 from siklus.automation.replayed import Distances, Far, Latency, Reason, Replay, Switch
 from siklus.automation.slices import Chunk, Slices, cells_of, grouped
@@ -80,7 +80,7 @@ class Tally:
         self._every = rows
 
     def take(self, rows: Sequence[LoggedRow]) -> None:
-        features: list[dict[str, object]] = [msgspec.json.decode(row.features) for row in rows]
+        features = [features_of(row.features) for row in rows]
         ours, theirs = ask(self._candidate, features), ask(self._champion, features)
         answered = ours.answered
         self._counts.update(
@@ -191,7 +191,7 @@ class Tally:
                     Far(
                         prediction_id=row.prediction_id,
                         version=row.version,
-                        features=features[i],
+                        features={name: _printable(cell) for name, cell in features[i].items()},
                         answered=float(row.predicted_number or 0) if numeric else row.prediction,
                         candidate=says,
                         distance=float(distance[i]),
@@ -236,6 +236,11 @@ def _distances(pieces: Sequence[np.ndarray]) -> Distances | None:
     median, p90, p99, largest = np.quantile(np.abs(found), [0.5, 0.9, 0.99, 1.0]).tolist()
     mean = float(found.mean(dtype=np.float64))
     return Distances(rows=len(found), mean=mean, median=median, p90=p90, p99=p99, largest=largest)
+
+
+def _printable(cell: object) -> object:
+    """Half a surrogate pair has no UTF-8."""
+    return cell.encode(errors="replace").decode() if isinstance(cell, str) else cell
 
 
 def _numbers(values: Iterable[float | None]) -> Floats:
