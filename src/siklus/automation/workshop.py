@@ -78,7 +78,9 @@ class Workshop:
             with suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, number)
             if self._ended(seconds):
-                return
+                break
+        if self._process is not None:
+            self._process.wait()
 
     def _ended(self, seconds: float) -> bool:
         with (self._paths.run / ALIVE).open("rb") as file:
