@@ -27,7 +27,8 @@ from siklus.errors import RowsRefused
 from siklus.monitor.amounts import counted
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
-from siklus.project.sections import Project
+from siklus.project.sections import Data, Project
+from siklus.records.joined import Moments
 from siklus.records.layout import Layout
 from siklus.stats.challenge import ChallengeEvidence, challenge, challenge_losses
 from siklus.stats.losses import Floats
@@ -169,10 +170,17 @@ def believed(opened: OpenProject, model: Bundle, *, now: datetime) -> tuple[Logg
     )
     word, _, size = settings.retrain.window.partition(" ")
     if word == "recent" and len(logged):
-        logged = logged.take(logged.made >= logged.made[-1] - seconds_of(size) * 1_000_000)
+        events = _events(logged, settings.data)
+        logged = logged.take(events >= events.max() - seconds_of(size) * 1_000_000)
     labels = logged.labels(classify=model.contract.target.classes is not None)
     kept, findings = guard(labels, client_share=settings.retrain.client_share)
     return logged.take(kept), findings
+
+
+def _events(logged: Logged, data: Data) -> Moments:
+    """When each row came true, as the window of a training counts it."""
+    cells = logged.made if data.time is None else timed(logged.table[data.time], logged)
+    return cells.astype("datetime64[us]").astype(np.int64) if cells.dtype.kind == "M" else logged.made
 
 
 def _known_to_neither(logged: Logged, contest: Contest, champion: Bundle, opened: OpenProject) -> Mask:
