@@ -33,6 +33,8 @@ def read_result(
 
     RecordsError RC003, RC006; ValueError: the outcome of more than two classes, which has no mean.
     """
+    if metric == OUTCOME and classes is not None and len(classes) > 2:
+        raise ValueError("the outcome of more than two classes has no mean")
     settled = timedelta(seconds=seconds_or_zero(experiment.plan.settle))
     rows = read_joined(layout, Stretch(since=experiment.began + settled, until=until), classes=classes)
     judged = Judged(rows=rows, probabilities=with_two_probabilities(rows))

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct, structs
 
+from siklus.automation.accounts import part
 from siklus.automation.experiment import OUTCOME, ExperimentResult
 from siklus.automation.experiment_rows import read_result
 from siklus.automation.past import Past
@@ -89,7 +90,8 @@ def start(
     if as_json:
         print_json(begun)
     else:
-        results().print(standing(begun, None, now=begun.began)[1], markup=False)
+        told = f"Experiment {begun.number} has begun: version {begun.challenger.version} {part(begun)}."
+        results().print(told, markup=False)
         results().print("`siklus experiment status` says what it has shown so far.", markup=False)
     return 0
 
@@ -166,13 +168,17 @@ def _result(
         metric = metric_named(metric, task=project.settings.project.task, where="--metric").name
     arm = experiment.champion
     champion = open_cached(arm.digest, project.paths.bundles, version=str(arm.version))
+    classes = champion.contract.target.classes
+    if metric == OUTCOME and classes is not None and len(classes) > 2:
+        told = f"an outcome of {len(classes)} classes has no mean"
+        raise typer.BadParameter(told, param_hint="--metric")
     with project_control(project) as control:
         ended = Past(control, project.settings.project.name).ended(experiment)
     return read_result(
         Layout(project.paths.records),
         experiment,
         metric=metric,
-        classes=champion.contract.target.classes,
+        classes=classes,
         until=now if ended is None else ended,
         allocation=None if looked is None else looked.evidence.allocation,
     )

@@ -1,13 +1,14 @@
 """How a rollout stands, in plain words."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from siklus.automation.accounts import PHASES, part
 from siklus.automation.rollout import Evidence, Rollout
 from siklus.automation.rollout_rows import Looked
 from siklus.monitor.amounts import amount, counted, length_of_time
 
+SECOND = timedelta(seconds=1)
 TESTS = {
     "failures": "it fails more often",
     "latency": "it is too slow",
@@ -25,7 +26,7 @@ def standing(rollout: Rollout, looked: Looked | None, *, now: datetime) -> list[
     ]
     if rollout.going_on:
         step = f"Step {rollout.step + 1} of {len(rollout.plan.steps)}: " if rollout.kind == "rollout" else ""
-        lines.append(f"{step}version {challenger} {part(rollout)}, since {_ago(rollout.since, now)}.")
+        lines.append(f"{step}version {challenger} {part(rollout)}, for {_length(rollout.since, now)}.")
     if looked is not None:
         lines.append(f"Seen {_ago(looked.time, now)}:")
         lines += [f"  {line}" for line in seen(rollout, looked.evidence)]
@@ -35,7 +36,7 @@ def standing(rollout: Rollout, looked: Looked | None, *, now: datetime) -> list[
         said = ", ".join(TESTS.get(name, name) for name in rollout.standing)
         lines.append(f"Against version {challenger}: {said}.")
     if rollout.reason:
-        lines.append(f"{'Now' if rollout.going_on else 'Why'}: {rollout.reason}.")
+        lines.append(f"{'Now' if rollout.going_on and looked is not None else 'Why'}: {rollout.reason}.")
     return lines
 
 
@@ -81,5 +82,8 @@ def _quality(evidence: Evidence) -> str:
 
 
 def _ago(time: datetime, now: datetime) -> str:
-    seconds = (now - time).total_seconds()
-    return f"{length_of_time(seconds)} ago" if seconds >= 1 else "just now"
+    return "just now" if now - time < SECOND else f"{_length(time, now)} ago"
+
+
+def _length(time: datetime, now: datetime) -> str:
+    return length_of_time(max((now - time) // SECOND, 1))  # less than that where the clock was set back
