@@ -111,7 +111,7 @@ def consider(
     verdict = verdict_on(
         signs,
         drift_alone=bool(due) and all(each.trigger == "drift" for each in due),
-        labelled=_since(signs, pace, "labels"),
+        labelled=since_training(signs, pace, "labels"),
         needed=settings.min_labels,
     )
     hold = hold_of(pace, settings, asks=asks, busy=busy, now=now)
@@ -213,7 +213,7 @@ def ended_pace(pace: Pace, *, now: datetime) -> Pace:
 def _due(trigger: str, signs: Signs, pace: Pace) -> Due | None:
     kind, _, word = trigger.partition(":")
     if kind in COUNTS:
-        return _counted(trigger, since=_since(signs, pace, kind), bound=int(word))
+        return _counted(trigger, since=since_training(signs, pace, kind), bound=int(word))
     if kind in ALARMS:
         value = signs.value(ALARMS[kind])
         said = {"drift": "The drift alarm is raised.", "quality": "Quality is beyond its floor."}[kind]
@@ -232,8 +232,8 @@ def _counted(trigger: str, *, since: int, bound: int) -> Due | None:
     return Due(trigger=trigger, value=float(since), bound=float(bound), said=said)
 
 
-def _since(signs: Signs, pace: Pace, kind: str) -> int:
-    """Rows since the last training, be it the champion's or one whose model was refused."""
+def since_training(signs: Signs, pace: Pace, kind: str) -> int:
+    """Rows of a kind of `COUNTS` since the last training, also one whose model was refused."""
     before, count = pace.counted, signs.count(COUNTS[kind])
     if before is None or before.version != signs.version:
         return count

@@ -56,6 +56,9 @@ COMMANDS = {
     ),
     "predict": Command("siklus.cli.predict", "score a file"),
     "models": Command("siklus.cli.models", "the registered versions and their stages"),
+    "retrain": Command(
+        "siklus.cli.retrain", "ask for a retraining, or explain whether one is due, on which rows and why"
+    ),
     "promote": Command("siklus.cli.promote", "give a version a stage: staging, production, archived or none"),
     "rollback": Command("siklus.cli.rollback", "take back what is newest: a trial, or the last promotion"),
     "rollout": Command(
