@@ -61,7 +61,13 @@ def live(
     project: Path, champion: Bundle, frame: pd.DataFrame, *, at: datetime, client: str | None = None
 ) -> None:
     """The champion answers the rows at one moment, and an hour later their outcomes come."""
-    traffic = Traffic(opened(project).paths.records)
+    live_in(opened(project), champion, frame, at=at, client=client)
+
+
+def live_in(
+    project: OpenProject, champion: Bundle, frame: pd.DataFrame, *, at: datetime, client: str | None = None
+) -> None:
+    traffic = Traffic(project.paths.records)
     told = traffic.answer(champion, frame[list(COLUMNS)], at=at)
     traffic.tell(told.ids, frame["y"], at=at + timedelta(hours=1), client=client)
 

@@ -26,7 +26,7 @@ from siklus.automation.guards import ERROR_RATE
 from siklus.automation.retrained import Finding
 from siklus.stats.losses import Floats
 
-FEWEST_JUDGED = 200  # labels
+FEWEST_JUDGED = 100  # labels
 LEAP_OF_SHARES = 0.2
 LEAP_OF_MEDIAN = 1.0
 LEAP_OF_RANGE = 4.0
@@ -50,7 +50,7 @@ class Told:
 
 
 def jumped(now: Told, reference: Told, *, classify: bool) -> Finding | None:
-    """A finding that blocks, or None. Without at least 200 labels on either side nothing is said."""
+    """A finding that blocks, or None. Without at least 100 labels on either side nothing is said."""
     if min(len(now), len(reference)) < FEWEST_JUDGED:
         return None
     return _shares(now, reference) if classify else _numbers(now, reference)
