@@ -79,14 +79,14 @@ class Far(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """Seconds for one row alone, decoded and scored: half of the rows take less, 99 in 100 take less."""
+    """Processor seconds of one row alone, decoded and scored: half take less, and 99 in 100 do."""
 
     median: float
     p99: float
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Both on the same ``rows``, in turn, each the quickest of some runs: what others took does not count."""
+    """Both on the same ``rows``, in turn, each the quickest of some runs."""
 
     rows: int
     candidate: Cost
