@@ -34,7 +34,7 @@ def latency_beside(candidate: Bundle, champion: Bundle, rows: Sequence[Features]
 
 
 def _timed(bundle: Bundle, features: Features) -> float:
-    """Processor time: beside a busy server the clock would tell of that one, and a graph waits for nothing."""
+    """Processor time: beside a busy server the clock would tell of that one. A graph waits for nothing."""
     began = time.process_time()
     bundle.predict(decode_records([features], bundle.contract).rows)
     return time.process_time() - began
