@@ -75,6 +75,11 @@ def test_the_trusted_set_needs_no_other_labels() -> None:
     assert verdict_on(seen(None, trusted=better)).verdict == "undecided"
 
 
+def test_labels_that_nobody_can_believe_tell_nothing() -> None:
+    found = verdict_on(seen(evidence(-0.9, -0.5), doubt="the labels of a and b disagree"))
+    assert (found.verdict, found.reason) == ("undecided", "can't tell: the labels of a and b disagree")
+
+
 @given(
     low=st.floats(-5, 5),
     width=st.floats(0, 5),

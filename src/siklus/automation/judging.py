@@ -19,7 +19,7 @@ import numpy as np
 
 from siklus.automation.guards import guard
 from siklus.automation.logged import Logged, Mask, read_logged
-from siklus.automation.retrained import Finding, Judged, Judgement, SliceJudged, in_doubt
+from siklus.automation.retrained import Finding, Judged, Judgement, SliceJudged, in_doubt, of_itself
 from siklus.automation.rows import beside, timed
 from siklus.automation.trusted import judged_by, on_trusted
 from siklus.bundle.read import Bundle
@@ -56,7 +56,8 @@ class Contest:
 class Seen:
     """What a verdict is made of; ``wanted``: labels; ``margin``: the loss by which it may be worse.
 
-    ``better``: whether no worse is not enough. ``champion_loss``: the mean, None without rows.
+    ``better``: whether no worse is not enough. ``champion_loss``: the mean, None without rows. ``doubt``: why
+    the labels are not believed, or "".
     """
 
     evidence: ChallengeEvidence | None
@@ -67,6 +68,7 @@ class Seen:
     wanted: int
     margin: float
     better: bool
+    doubt: str = ""
 
 
 def judge(contest: Contest, *, opened: OpenProject, now: datetime) -> Judgement:
@@ -101,6 +103,8 @@ def verdict_on(seen: Seen) -> Judgement:
     worse = [part for part in seen.slices if part.evidence.worse]
     if seen.trusted is not None and seen.trusted.worse:
         verdict, reason = "refused", f"it is worse on the trusted rows: {_difference(seen.trusted)}"
+    elif seen.doubt:
+        reason = f"can't tell: {seen.doubt}"
     elif evidence is None or labels < seen.wanted:
         pass
     elif worse:
@@ -155,6 +159,7 @@ def _seen(contest: Contest, champion: Bundle, opened: OpenProject, now: datetime
         wanted=settings.retrain.min_labels,
         margin=settings.rollout.margin * (loss or 0.0),
         better=in_doubt(contest.trigger),
+        doubt=next((found.message for found in findings if found.blocks and of_itself(contest.trigger)), ""),
     )
 
 
