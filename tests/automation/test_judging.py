@@ -1,5 +1,7 @@
 """Verdicts: better, worse, or nobody can tell yet; what is asked for depends on why it was trained."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,10 +20,10 @@ def evidence(low: float | None, high: float | None, *, rows: int = WANTED) -> Ch
     return ChallengeEvidence(rows=rows, mean=mean, low=low, high=high, alpha=0.01, loss="mae")
 
 
-def seen(found: ChallengeEvidence | None, *, better: bool = True, **more: object) -> Seen:
+def seen(found: ChallengeEvidence | None, *, better: bool = True, **more: Any) -> Seen:
     """A champion of loss 10, of which 2 % may be lost."""
-    given_ = {"trusted": None, "slices": (), "findings": (), "wanted": WANTED} | more
-    return Seen(evidence=found, champion_loss=10.0, margin=0.2, better=better, **given_)  # type: ignore[arg-type]
+    given_: dict[str, Any] = {"trusted": None, "slices": (), "findings": (), "wanted": WANTED} | more
+    return Seen(evidence=found, champion_loss=10.0, margin=0.2, better=better, **given_)
 
 
 @pytest.mark.parametrize(
