@@ -55,7 +55,7 @@ def test_what_the_evidence_says(
 def test_the_reason_names_columns_and_numbers() -> None:
     _, _, bug = verdict(signs(missing_temp=0.2))
     assert "temp: 2" in bug  # about 20 %
-    assert "0.2% in training" in bug
+    assert "% of the cells are missing, 0.2" in bug.replace(" %", "%")
     assert "Mend the source" in bug
     assert "origin" in verdict(signs(unseen=0.1))[2]
     assert "temp has no values any more" in verdict(signs(missing_temp=1.0))[2]

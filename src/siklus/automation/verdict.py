@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from siklus.automation.signs import Signs
+from siklus.monitor.amounts import percent
 from siklus.monitor.drift.report import PREDICTION, ColumnDrift, SlotName
 from siklus.monitor.drift.report import Verdict as Judgement
 from siklus.stats.intervals import Estimate
@@ -171,7 +172,9 @@ def _labels_said(labelled: int, needed: int) -> str:
 def _bug_said(broken: list[ColumnSign]) -> str:
     told = "; ".join(_broken_said(sign) for sign in broken[:NAMED])
     more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-    return f"{told}{more}. Mend the source: a model trained on this would learn the mistake."
+    # One that vanished is a mistake whatever the others do.
+    held = "" if any(sign.broke == "vanished" for sign in broken) else ", while other columns hold"
+    return f"{told}{more}{held}. Mend the source: a model trained on this would learn the mistake."
 
 
 def _broken_said(sign: ColumnSign) -> str:
@@ -181,9 +184,7 @@ def _broken_said(sign: ColumnSign) -> str:
         sign.broke, "words that training did not know"
     )
     now, before = sign.share or 0.0, sign.reference_share or 0.0
-    return (
-        f"{sign.name}: {now:.1%} of the cells are {kind}, {before:.1%} in training, while other columns hold"
-    )
+    return f"{sign.name}: {percent(now)} of the cells are {kind}, {percent(before)} in training"
 
 
 def _named(signs: list[ColumnSign]) -> str:
