@@ -37,8 +37,11 @@ def dying(control: Control, world: World, decision: str, *, after: int) -> bool:
 
         sa.event.listen(sa.Engine, "after_cursor_execute", kill)
         DECISIONS[decision](world)
-        os._exit(0)
-    return os.waitpid(child, 0)[1] == 0
+        sys.exit(0)
+    status = os.waitpid(child, 0)[1]
+    if status not in (0, signal.SIGKILL):
+        raise RuntimeError(f"{decision}: neither done nor killed after {after} statements")
+    return status == 0
 
 
 def died(control: Control, model: str, decision: str) -> list[list[int]]:

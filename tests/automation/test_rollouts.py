@@ -146,6 +146,14 @@ def test_a_rollback_freezes_until_it_is_over_or_somebody_ends_it(world: World) -
     assert world.kept().entries[0].text == "rollouts may begin by themselves again: mended"
 
 
+def test_people_may_start_one_while_it_is_frozen_and_the_loop_may_not(world: World) -> None:
+    world.start(FROZEN)
+    world.roll_back()
+    refused("AU013", world.start)
+    draft = drafted(NEW, policy=world.policy, plan=PLAN, now=after(minutes=2), by="jane")
+    assert world.rollouts.start(draft).number == 2
+
+
 def test_no_freeze_where_the_plan_wants_none(world: World) -> None:
     world.start(UNFROZEN)
     world.roll_back()
@@ -156,6 +164,7 @@ def test_one_goes_on_at_a_time_and_the_next_has_the_next_number(world: World) ->
     world.start()
     assert "rollout 1 goes on" in refused("AU011", world.start).message
     world.roll_back()
+    world.rollouts.thaw(by="jane", now=after(minutes=2))
     assert world.start().number == 2
     assert [rollout.number for rollout in world.rollouts.history()] == [2, 1]
 

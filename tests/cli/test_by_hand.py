@@ -2,11 +2,15 @@
 
 import re
 import shutil
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from siklus.cli.history import both_clocks, moment_given
 from siklus.registry.published import PUBLISHED, read_policy
 from tests.cli.projects import answered, siklus
 
@@ -186,3 +190,29 @@ def test_history_tells_what_was_live_at_a_moment(project: Path) -> None:
 def test_history_refuses_what_it_cannot_tell(project: Path, words: list[str]) -> None:
     found = siklus("history", *words, "-C", project)
     assert (found.code, "Traceback" in found.err) == (2, False)
+
+
+@pytest.fixture
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with monkeypatch.context() as patched:
+        patched.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("2026-11-01T12:00", "2026-11-01 12:00:00 CET (11:00:00 UTC)"),
+        ("2026-11-01T12:00Z", "2026-11-01 13:00:00 CET (12:00:00 UTC)"),
+        ("2026-07-01", "2026-07-01 00:00:00 CEST (2026-06-30 22:00:00 UTC)"),
+        ("2026-07-01T12:00+02:00", "2026-07-01 12:00:00 CEST (10:00:00 UTC)"),
+    ],
+)
+@pytest.mark.usefixtures("berlin")
+def test_a_moment_without_an_offset_is_local_and_utc_is_told_too(given: str, told: str) -> None:
+    assert both_clocks(moment_given(given, now=NOW)) == told

@@ -94,7 +94,7 @@ class Rollouts:
             return self._rows.history(connection, limit=limit)
 
     def frozen(self, now: datetime) -> Freeze | None:
-        """Until when nothing may be rolled out by itself; None when it may. `start` does not ask."""
+        """Until when nothing may be rolled out by itself; None when it may. People may, by `start`."""
         return self._freezes.lasting(now)
 
     def overtaken(self, rollout: Rollout) -> TrafficPolicy | None:
@@ -108,13 +108,16 @@ class Rollouts:
         and to ``attach``, which may note it within the same transaction.
 
         AutomationError AU011 while another one goes on, AU012 where the challenger answers already or others
-        share the requests, AU013 when that revision is not the latest.
+        share the requests, AU013 when that revision is not the latest, or when the loop's own is frozen.
         """
         going_on = self.current()
         if going_on is not None:
             told = f"{self._model}: {going_on.kind} {going_on.number} goes on"
             raise AutomationError("AU011", told, expected=f"its end: `siklus {going_on.kind} stop`")
         policy = self._policy(draft)
+        # Asked once the policy is known: after a rollback that comes later, this is upon an old one.
+        if draft.by == AUTHOR and self.frozen(draft.began) is not None:
+            raise _conflict(draft)
         _refuse_shared(draft, policy)
         with self._deciding(draft) as connection:
             numbered = msgspec.structs.replace(draft, number=self._rows.next_number(connection), revision=1)
