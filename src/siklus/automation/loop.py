@@ -113,6 +113,7 @@ class Loop:
         decided = bool(_tried("lease", self._lease.held))
         if decided:
             _tried("rollout", lambda: self._take_step(now=now))
+            _tried("live", lambda: self._live.reconcile(now))  # at once: it is counted by step from now on
             _tried("triggers", lambda: self._ask_triggers(seen, now=now))
             _tried("retraining", lambda: self._go_on_training(seen, now=now))
             _tried("start", lambda: self._begin_rollout(now=now))

@@ -18,6 +18,7 @@ from siklus.errors import RegistryError, SiklusError
 from siklus.events import tell
 from siklus.project.file import OpenProject, open_project
 from siklus.registry.control import control_uri, open_control
+from siklus.registry.publish import publish_at_once
 from siklus.registry.published import PUBLISHED, found_policy
 from siklus.registry.traffic import NOTHING, Traffic
 
@@ -53,13 +54,17 @@ def _follow_while_it_answers(project: OpenProject, *, tell: Tell, waited: Callab
         while True:
             revision = traffic.revision()
             if revision > _published(project):
-                done = _publish(project, tell=tell, revision=revision)
+                done = _publish(project, traffic, tell=tell, revision=revision)
                 wait = POLL_SECONDS if done else min(2 * wait, LAST_RETRY_SECONDS)
             if waited(wait):
                 return
 
 
-def _publish(project: OpenProject, *, tell: Tell, revision: int) -> bool:
+def _publish(project: OpenProject, traffic: Traffic, *, tell: Tell, revision: int) -> bool:
+    policy = traffic.current()
+    if policy is not None and publish_at_once(policy, project.paths):
+        tell("published", revision=policy.revision)
+        return True
     command = [sys.executable, "-m", "siklus.registry.publish", "--project", str(project.paths.root)]
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=FETCH_SECONDS)
