@@ -41,8 +41,8 @@ min_labels = 60
 
 [rollout]
 steps = ["shadow", 0.5, 1.0]
-hold = "1s"
-settle = "0s"
+hold = "3s"
+settle = "2s"
 min_requests = 10
 min_labels = 20
 margin = 0.5
