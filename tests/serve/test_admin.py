@@ -16,9 +16,11 @@ import httpx
 import psutil
 import pytest
 
+from siklus.automation.retrainings import Retrainings
 from siklus.errors import ServeError
 from siklus.project.paths import Paths
 from siklus.registry.asks import MOST_WAITING, Ask, asks_folder, left_asks
+from siklus.registry.control import open_control
 from siklus.serve.admin.port import admin_token
 from tests.serve.bundles import regressor
 from tests.serve.published import ANSWER, ROW, eventually, publish, version_in
@@ -261,6 +263,11 @@ def test_a_retraining_is_asked_for_and_waits_for_the_loop(pair: Administered) ->
         again = pair.client.post("/retrain", json={"id": "nightly-42"})
         assert (again.status_code, again.json()["id"]) == (202, "nightly-42")
     assert len(left(pair)) == 3
+    with open_control(None, file=pair.state / "control.db") as control:
+        retrainings = Retrainings(control, "minutes")
+        assert retrainings.take_asks(asks_folder(Paths.at(pair.state))) == 3
+        assert left(pair) == {}
+        assert ask in retrainings.waiting()
 
 
 @pytest.mark.parametrize(
