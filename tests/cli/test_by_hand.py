@@ -167,6 +167,15 @@ def test_an_experiment_that_is_stopped_leaves_the_champion(project: Path) -> Non
     assert entries(project, "-n", "1")[0]["kind"] == "experiment"
 
 
+def test_an_experiment_can_be_stopped_whatever_is_broken(project: Path) -> None:
+    answered("experiment", "start", "2", "-C", project)
+    digests = {version["number"]: version["digest"] for version in answered("models", "-C", project)}
+    (project / ".siklus" / "bundles" / digests[1] / "contract.json").write_text("{}")
+    found = siklus("experiment", "stop", "--json", "-C", project)
+    assert (found.code, found.document["experiment"]["phase"]) == (0, "stopped")
+    assert "it is stopped without its result" in found.err
+
+
 def test_history_tells_what_was_live_at_a_moment(project: Path) -> None:
     [first] = entries(project)
     answered("promote", "2", "-C", project, "--reason", "it is better")

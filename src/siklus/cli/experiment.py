@@ -1,5 +1,6 @@
 """`siklus experiment`"""
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.policies import current_policy, decide
 from siklus.cli.rollout_words import standing
 from siklus.cli.staged import make_live
+from siklus.errors import BundleError, RecordsError
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.registry.policy import everything_to
@@ -139,8 +141,9 @@ def stop(
     with open_rollouts(found) as rollouts:
         seen = going_on(rollouts, "experiment")
         looked = rollouts.looked(seen.number)
-        result = _result(found, seen, looked, metric=metric, now=now)
-        why = "; ".join(word for word in (reason, verdict(seen, result)) if word)
+        result = _known_result(found, seen, looked, metric=metric, now=now)
+        said = "" if result is None else verdict(seen, result)
+        why = "; ".join(word for word in (reason, said) if word)
         if not promote:
             over = rollouts.stop(seen, by=author(), now=now, reason=why)
     if promote:
@@ -156,6 +159,17 @@ def stop(
     else:
         _print(shown, now=now)
     return 0
+
+
+def _known_result(
+    project: OpenProject, experiment: Rollout, looked: Looked | None, *, metric: str | None, now: datetime
+) -> ExperimentResult | None:
+    """The same; None where it cannot be read, which is said: whoever wants to stop must be able to."""
+    try:
+        return _result(project, experiment, looked, metric=metric, now=now)
+    except (RecordsError, BundleError) as error:
+        sys.stderr.write(f"siklus: {error}; it is stopped without its result\n")
+        return None
 
 
 def _result(
