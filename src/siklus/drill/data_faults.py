@@ -19,10 +19,10 @@ from siklus.drill.traffic import Pace
 from siklus.drill.world import World, emptiable, emptied, left_out, moved, relabelled
 from siklus.monitor.quality.floors import floor_of, watched_metric
 
-ALARM_SECONDS = 45.0
-VERDICT_SECONDS = 60.0
-TRAINED_SECONDS = 150.0
-PROMOTED_SECONDS = 240.0
+ALARM_SECONDS = 90.0
+VERDICT_SECONDS = 120.0
+TRAINED_SECONDS = 240.0
+PROMOTED_SECONDS = 360.0
 SILENT_SECONDS = 20.0  # in which nothing must begin
 CROWD = Pace(rows=3, pause=0.02)  # enough for tests in seconds, and room for a training beside it
 

@@ -104,4 +104,4 @@ def nothing_fails(within: float = 0) -> Expectation:
     return Expectation(told="no request fails", what="trouble", within=within, never=True)
 
 
-MAIL_SECONDS = 10.0  # that a mail may come after what it tells
+MAIL_SECONDS = 60.0  # that a mail may come after what it tells

@@ -11,7 +11,7 @@ from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_records, decode_table, decode_target
 from siklus.data.snapshot import open_snapshot
 from siklus.data.split import split
-from siklus.drill.world import Instance, World
+from siklus.drill.world import Instance, World, with_middles
 from siklus.errors import DataError, DrillError, RowsRefused
 from siklus.project.file import OpenProject
 from siklus.project.paths import Paths
@@ -73,7 +73,7 @@ def _world(table: Table, contract: Contract) -> World | None:
     target = decode_target(table, contract)
     classes = contract.target.classes
     outcomes: Sequence[Any] = target.tolist() if classes is None else [classes[i] for i in target.tolist()]
-    return World(instances=instances_of(table, contract), outcomes=outcomes)
+    return with_middles(World(instances=instances_of(table, contract), outcomes=outcomes), contract)
 
 
 def _recorded(champion: Bundle, paths: Paths) -> World | None:

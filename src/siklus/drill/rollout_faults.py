@@ -27,10 +27,10 @@ from siklus.table import FloatRows
 FAILING = 0.05  # share of the rows
 SLOWER = 10  # times a request of the champion's
 SLOWEST = 0.25  # seconds, however slow the champion is
-MOST_REQUESTS = 4_000  # of all, until a challenger is out
-ROLLED_BACK_SECONDS = 90.0
+MOST_REQUESTS = 6_000  # of all, until a challenger is out
+ROLLED_BACK_SECONDS = 180.0
 CALLS = 60
-SINGLES = Pace(rows=1, pause=0.002, labels=False)  # each request is dealt to an arm as a whole
+SINGLES = Pace(rows=1, pause=0.01, labels=False)  # each request is dealt to an arm as a whole
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def errors(scene: Scene) -> Iterator[Injection]:
     yield Injection(
         told=f"version {version.number}, which fails on {hit.hits(rows).mean():.1%} of the rows, gets "
         f"{CANARY:.0%} of the requests",
-        expects=_rolled_back("fails more often"),
+        expects=_rolled_back("fails more often", version),
         strike=lambda: _start(scene, version),
         mend=lambda: end_rollout(scene),
     )
@@ -70,27 +70,35 @@ def latency(scene: Scene) -> Iterator[Injection]:
     yield Injection(
         told=f"version {version.number}, which takes {wanted * 1000:.0f} ms for a row, gets "
         f"{CANARY:.0%} of the requests",
-        expects=_rolled_back("slow"),
+        expects=_rolled_back("slow", version),
         strike=lambda: _start(scene, version),
         mend=lambda: end_rollout(scene),
     )
 
 
-def _rolled_back(words: str) -> tuple[Expectation, ...]:
+def _rolled_back(words: str, version: Version) -> tuple[Expectation, ...]:
+    named = f"version {version.number}"
     return (
         Expectation(
             told=f"rolled back within {MOST_REQUESTS:,} requests: {words}",
             what="rollout",
+            about=named,
             became=("rolled_back",),
             words=(words,),
             within=ROLLED_BACK_SECONDS,
             requests=MOST_REQUESTS,
         ),
-        Expectation(told="journal: rollback", what="journal", about="rollback", within=ROLLED_BACK_SECONDS),
+        Expectation(
+            told="journal: rollback",
+            what="journal",
+            about="rollback",
+            words=(named,),
+            within=ROLLED_BACK_SECONDS,
+        ),
         Expectation(
             told="mail about the rollback",
             what="mail",
-            words=("rolled back",),
+            words=("rolled back", named),
             within=ROLLED_BACK_SECONDS + MAIL_SECONDS,
         ),
     )

@@ -163,7 +163,7 @@ def _lines(table: Mapping[str, Any]) -> list[str]:
 
 
 def _key(name: str) -> str:
-    return name if BARE.fullmatch(name) else json.dumps(name)
+    return name if BARE.fullmatch(name) else _quoted(name)
 
 
 def _value(value: Any) -> str:
@@ -174,11 +174,15 @@ def _value(value: Any) -> str:
         case list() | tuple():
             return f"[{', '.join(_value(each) for each in value)}]"
         case str():
-            # TOML's basic strings take JSON's escapes, but for DEL, which JSON leaves as it is.
-            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+            return _quoted(value)
         case bool():
             return "true" if value else "false"
         case int() | float():
             return repr(value)
         case _:
             return str(value)  # dates and times are written as TOML reads them
+
+
+def _quoted(text: str) -> str:
+    # TOML's basic strings take JSON's escapes, but for DEL, which JSON leaves as it is.
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -18,8 +18,8 @@ from siklus.drill.traffic import Pace
 from siklus.errors import SiklusError
 
 REPLACED_SECONDS = 20.0
-REFUSED_SECONDS = 30.0
-ALARM_SECONDS = 30.0
+REFUSED_SECONDS = 60.0
+ALARM_SECONDS = 60.0
 GOES_ON_SECONDS = 15.0
 CALM_SECONDS = 4.0  # in which no request may fail after all else was seen
 STEADY = Pace(rows=1, pause=0.01)

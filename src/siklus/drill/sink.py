@@ -111,7 +111,7 @@ class _Conversation(socketserver.StreamRequestHandler):
     def _take(self, content: bytes, readers: Sequence[str]) -> None:
         message = message_from_bytes(content, _class=EmailMessage, policy=default)
         body = message.get_body(("plain",))
-        text = "" if body is None else str(body.get_content())
+        text = "" if body is None else str(body.get_content()).replace("\r\n", "\n")
         sink = self.server.sink  # type: ignore[attr-defined]  # socketserver knows its server as any
         sink.take(
             Mail(at=time.monotonic(), readers=tuple(readers), subject=str(message["Subject"]), text=text)

@@ -110,7 +110,7 @@ class Traffic:
         self, connection: http.client.HTTPConnection, world: World, places: Sequence[int]
     ) -> list[str]:
         """The ids of what was answered; none where it was not."""
-        rows = [world.instances[place] for place in places]
+        rows = [world.row(place, self._chance.random()) for place in places]
         if len(rows) == 1:
             status, answer = self._post(connection, "/predict", {"features": rows[0]})
         else:

@@ -23,7 +23,7 @@ from siklus.registry.asks import Ask, asks_folder, leave_ask
 from siklus.table import Table
 
 ROWS = 12_000  # of nonsense, so that the few true ones among the logged rows teach nothing
-REFUSED_SECONDS = 150.0
+REFUSED_SECONDS = 240.0
 LABELLED = Pace(rows=3, pause=0.02)
 
 

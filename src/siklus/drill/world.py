@@ -6,7 +6,7 @@ training's own targets.
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,6 +15,7 @@ from siklus.contract.columns import Boolean, Category, Column, Contract, Datetim
 
 Instance: TypeAlias = dict[str, Any]
 
+HAIR = 1e-6  # of the way to the mean: far less than any bin is wide
 SHIFT = 1.5  # standard deviations, by which numbers are moved
 CONCEPT = 2.0  # standard deviations of the target, by which outcomes are
 COLUMNS = 2  # that are moved
@@ -23,13 +24,38 @@ RARE = 0.02  # share of the rows that a word has at least, to become everybody's
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """``instances``: rows as a client sends them; ``outcomes``: what comes true of each, for /feedback."""
+    """``instances``: rows as a client sends them; ``outcomes``: what comes true of each, for /feedback.
+
+    ``middles``: of columns of many different numbers, their mean. A row is sent a hair's breadth nearer to
+    it, so that it is a new one, as rows of the world are, and no copy of one that a model was fitted on.
+    """
 
     instances: Sequence[Instance]
     outcomes: Sequence[Label | float]
+    middles: Mapping[str, float] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.instances)
+
+    def row(self, place: int, chance: float) -> Instance:
+        """The row to send; ``chance``: between 0 and 1, which tells it from its copies."""
+        row = self.instances[place]
+        near = {
+            name: cell + (middle - cell) * HAIR * chance
+            for name, middle in self.middles.items()
+            if isinstance(cell := row.get(name), float)
+        }
+        return {**row, **near}
+
+
+def with_middles(world: World, contract: Contract) -> World:
+    """The same with the columns found that tell one row from another."""
+    middles = {}
+    for column in contract.columns:
+        cells = [cell for row in world.instances if isinstance(cell := row.get(column.name), float)]
+        if isinstance(column, Number) and len(set(cells)) > len(world) / 2:
+            middles[column.name] = float(np.mean(cells))
+    return replace(world, middles=middles)
 
 
 def worthiest(contract: Contract, worth: Mapping[str, float] | None) -> list[Column]:
@@ -67,12 +93,6 @@ def relabelled(world: World, contract: Contract) -> tuple[World, str]:
     shift = CONCEPT * float(np.std(np.asarray(world.outcomes, dtype=np.float64))) or 1.0
     outcomes = [float(outcome) + shift for outcome in world.outcomes]
     return replace(world, outcomes=outcomes), f"outcomes are {shift:.4g} higher"
-
-
-def shuffled(world: World, *, seed: int = 0) -> World:
-    """Rows with the outcomes of others: labels that mean nothing."""
-    order = np.random.default_rng(seed).permutation(len(world))
-    return replace(world, outcomes=[world.outcomes[i] for i in order])
 
 
 def emptied(world: World, column: Column) -> World:
@@ -116,7 +136,7 @@ def _mover(column: Column, cells: Sequence[Any]) -> tuple[Callable[[Any], Any], 
 
 def _shifted(column: Number | Integer, cells: Any) -> tuple[Callable[[Any], Any], str] | None:
     shift = SHIFT * float(cells.std())
-    if isinstance(column, Integer):
+    if isinstance(column, Integer) and shift:
         shift = float(max(1, round(shift)))
     low = column.minimum if column.strict and column.minimum is not None else -np.inf
     high = column.maximum if column.strict and column.maximum is not None else np.inf
