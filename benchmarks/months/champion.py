@@ -9,7 +9,6 @@ from typing import TypeAlias
 import numpy as np
 
 from siklus.bundle.read import open_bundle
-from siklus.cli.demo import tuned
 from siklus.contract.columns import Contract
 from siklus.contract.decode import Rows, decode_table
 from siklus.monitor.quality.floors import floor_of, measured
@@ -51,16 +50,15 @@ class Champion:
 
 
 def trained(project: OpenProject) -> Champion:
-    """The demo's version, by the demo's own training (its fast pace: one kind of model, four trials)."""
-    quick = tuned(project, fast=True)
-    setting = setting_of(quick, now=datetime.now(UTC), trigger="benchmarks.months", listen=lambda *_: None)
+    """The demo's version, by the project's own training."""
+    setting = setting_of(project, now=datetime.now(UTC), trigger="benchmarks.months", listen=lambda *_: None)
     training = Training(setting, span=Span())
     release = training.run(told=lambda *_: None)
     assert release is not None
     assert release.bundle is not None
     bundle = open_bundle(Path(release.bundle))
     results, evidence = training.results, bundle.document("evaluation.json")
-    floor = floor_of(METRIC, quick.settings, evidence, task="regression")
+    floor = floor_of(METRIC, project.settings, evidence, task="regression")
     assert floor is not None
     parts = results.parts
     return Champion(

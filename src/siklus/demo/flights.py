@@ -34,6 +34,7 @@ contract = "contract.json"  # what a row must be: read it, correct it
 candidates = {candidates}
 trials = {trials}
 seconds = 60
+jobs = {jobs}
 
 [gates]                     # all must hold, or nothing is registered
 mae = "<= 12"               # minutes; also what the watch holds the answers against
@@ -138,6 +139,7 @@ def _project_text(pace: Pace) -> str:
         query=query_of(1, pace=pace),
         candidates=json.dumps(pace.candidates),
         trials=pace.trials,
+        jobs=pace.jobs,
         labels=pace.labels,
         steps=json.dumps(pace.steps),
         min_labels=pace.min_labels,

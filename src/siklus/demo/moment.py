@@ -13,21 +13,29 @@ MONTHS = (
 class MonthFigures(Struct, frozen=True, kw_only=True):
     """One month: mean absolute errors in minutes. ``static``: January's model, asked about the same flights.
 
-    ``versions``: those that were champion at the end of some of its days, in their order. ``drifted``: of
-    ``columns``, how many had drifted at its last look.
+    ``versions``: those that were champion at the end of some of its days, in their order.
     """
 
     month: int
-    flights: int = 0
-    mae_with_loop: float = 0.0
-    mae_static: float = 0.0
+    flights: int
+    mae_with_loop: float
+    mae_static: float
     versions: tuple[int, ...] = ()
-    drifted: int = 0
-    columns: int = 0
 
     @property
     def name(self) -> str:
         return MONTHS[self.month - 1]
+
+
+class DayFigures(Struct, frozen=True, kw_only=True):
+    """The same of some days. ``versions``: those that answered, the champion first."""
+
+    first: date
+    last: date
+    flights: int
+    mae_with_loop: float
+    mae_static: float
+    versions: tuple[str, ...] = ()
 
 
 class Share(Struct, frozen=True, kw_only=True):
@@ -38,13 +46,16 @@ class Share(Struct, frozen=True, kw_only=True):
 
 
 class Event(Struct, frozen=True, kw_only=True):
-    """An entry of the journal, and on which day of the year the demo was then. ``number``: the journal's."""
+    """An entry of the journal, and which day of the year it was in the demo then.
+
+    ``number``: the journal's. ``verdict``: of a challenger, "" of others.
+    """
 
     number: int
     day: date
     kind: str
     text: str
-    subject: str = ""
+    verdict: str = ""
 
 
 class Counted(Struct, frozen=True, kw_only=True):

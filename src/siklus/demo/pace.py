@@ -21,6 +21,7 @@ class Pace:
     days: int
     candidates: tuple[str, ...]
     trials: int
+    jobs: int
     steps: tuple[str | float, ...]
     labels: int
     min_labels: int
@@ -33,6 +34,7 @@ WHOLE = Pace(
     days=1,
     candidates=("linear", "hist-gradient-boosting"),
     trials=8,
+    jobs=2,
     steps=("shadow", 0.1, 0.5, 1.0),
     labels=30_000,
     min_labels=4_000,
@@ -42,8 +44,9 @@ FAST = Pace(
     name="fast",
     one_in=4,
     days=3,
-    candidates=("hist-gradient-boosting",),
-    trials=3,
+    candidates=("linear",),
+    trials=1,
+    jobs=1,  # a process of its own takes longer to start than this takes to fit
     steps=("shadow", 0.25, 1.0),
     labels=8_000,
     min_labels=1_000,

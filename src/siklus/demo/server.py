@@ -8,13 +8,10 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from siklus.demo.pace import BATCH_FLIGHTS
 from siklus.demo.year import Label
@@ -32,12 +29,16 @@ ENVIRONMENT = {"SIKLUS_MONITOR__ENABLED": "false"}
 SIKLUS = "import sys; from siklus.cli.main import main; sys.exit(main())"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass
 class Answers:
-    """Of n flights: ``values`` in minutes, NaN where a request failed; ``ids`` are "" there."""
+    """Of n flights: ``values`` in minutes, NaN where a request failed; ``ids`` are "" there.
 
-    values: NDArray[np.float64]
-    ids: list[str]
+    ``took``: ms, of each request about a single flight.
+    """
+
+    values: list[float] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    took: list[float] = field(default_factory=list)
 
 
 @contextmanager
@@ -75,20 +76,24 @@ class Client:
 
     def predict(self, flights: Sequence[dict[str, Any]]) -> Answers:
         """Each flight once, a few in each request."""
-        values: list[float] = []
-        ids: list[str] = []
+        found = Answers()
         for start in range(0, len(flights), BATCH_FLIGHTS):
             batch = flights[start : start + BATCH_FLIGHTS]
             answer = self._asked("POST", "/predict/batch", {"instances": batch})
-            values += [float("nan")] * len(batch) if answer is None else answer["predictions"]
-            ids += [""] * len(batch) if answer is None else answer["prediction_ids"]
-        return Answers(values=np.array(values, dtype=np.float64), ids=ids)
+            found.values += [float("nan")] * len(batch) if answer is None else answer["predictions"]
+            found.ids += [""] * len(batch) if answer is None else answer["prediction_ids"]
+        return found
 
-    def single(self, flight: dict[str, Any]) -> float:
-        """How long one request about one flight takes, in ms."""
-        began = time.perf_counter()
-        self._asked("POST", "/predict", {"features": flight})
-        return 1000 * (time.perf_counter() - began)
+    def singly(self, flights: Sequence[dict[str, Any]]) -> Answers:
+        """Each flight in a request of its own."""
+        found = Answers()
+        for flight in flights:
+            began = time.perf_counter()
+            answer = self._asked("POST", "/predict", {"features": flight})
+            found.took.append(1000 * (time.perf_counter() - began))
+            found.values.append(float("nan") if answer is None else answer["prediction"])
+            found.ids.append("" if answer is None else answer["prediction_id"])
+        return found
 
     def tell(self, labels: Sequence[Label]) -> None:
         """What came true, for each prediction's id."""
