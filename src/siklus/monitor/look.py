@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
-from siklus.ledgers.profiles import window_profile
+from siklus.ledgers.profiles import window_profile, window_profiles
 from siklus.ledgers.totals import Totals, VersionTotals
 from siklus.monitor.drift.judge import drift_watch
 from siklus.monitor.drift.report import DriftReport
@@ -71,11 +71,9 @@ def evidence_seen(
 ) -> DriftEvidence | None:
     """The last whole steps, by the test that may be looked at any time."""
     ends = step_ends(now, seconds_of(settings.step))
-    profiles = [
-        profile
-        for step in looks.steps(ends)
-        if (counted := _counted(step, subject)) is not None and (profile := _profile(counted, subject)).rows
-    ]
+    counted = [found for step in looks.steps(ends) if (found := _counted(step, subject)) is not None]
+    each = window_profiles(counted, reference=subject.reference, contract=subject.contract)
+    profiles = [profile for profile in each if profile.rows]
     return drift_watch(subject.reference, profiles, settings=settings) if profiles else None
 
 
