@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -153,10 +154,16 @@ class Loop(RuleBasedStateMachine):
         assert not self.asks
 
 
-Loop.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+QUICK = settings(
+    max_examples=30, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
+Loop.TestCase.settings = QUICK
 TestTimeLines = Loop.TestCase
+
+
+@pytest.mark.slow
+class TestManyTimeLines(Loop.TestCase):
+    settings = settings(QUICK, max_examples=500)
 
 
 def test_a_clock_that_leaps_to_and_fro_makes_one_retraining_a_leap_at_most() -> None:

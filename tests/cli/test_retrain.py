@@ -174,5 +174,5 @@ def test_where_no_loop_runs_the_command_does_all_of_it(tmp_path: Path) -> None:
         assert job is not None
         assert (job.state, job.version, job.asks[0].reason) == ("undecided", 2, "try")
         kinds = [entry.kind for entry in reversed(Journal(control, "alone").history())]
-        assert kinds[:3] == ["trigger", "retraining", "retraining"]
+        assert kinds[:4] == ["traffic", "trigger", "retraining", "retraining"]
         assert Lease(control, "alone", holder=socket.gethostname(), seconds=1).held()  # let go of

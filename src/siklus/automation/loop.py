@@ -30,6 +30,7 @@ from siklus.automation.rollouts import CONFLICT, Rollouts, drafted
 from siklus.automation.signs import signs_of
 from siklus.automation.stepping import next_step
 from siklus.automation.telling import Telling
+from siklus.automation.triggers import refuse_unknown_alerts
 from siklus.automation.workshop import Workshop
 from siklus.errors import SiklusError
 from siklus.events import tell
@@ -236,12 +237,19 @@ def _opened(project: OpenProject, control: Control) -> Iterator[Round]:
         )
 
 
+def _checked(folder: Path) -> OpenProject:
+    """The project file, read anew; a trigger that can never fire breaks it as a wrong key does."""
+    project = checked_project(folder)
+    refuse_unknown_alerts(project.settings)
+    return project
+
+
 def main(arguments: Sequence[str]) -> int:
     """Go on until SIGTERM or Ctrl-C: 0; 2 on a broken project file. A watch or loop here is waited for."""
     parser = argparse.ArgumentParser(prog="python -m siklus.automation.loop", description=__doc__)
     parser.add_argument("--project", type=Path, default=Path(), help="the project's folder")
     given = parser.parse_args(arguments)
-    return run(partial(checked_project, given.project), _opened, what="a loop")
+    return run(partial(_checked, given.project), _opened, what="a loop")
 
 
 if __name__ == "__main__":
