@@ -49,6 +49,8 @@ LOCKED = 2  # exit code where another process is at work, or the project file is
 WAIT_SECONDS = 1.0  # between two looks whether another training has ended
 LONGEST_WAIT = timedelta(hours=6)
 
+NEAR = 0.7  # of the memory's limit: what did not fit any more may have been large
+
 REPLAYED = timedelta(days=7)
 REPLAYED_ROWS = 10_000  # drawn from them: of what fails for 0.1 % of rows, ten are seen
 
@@ -74,14 +76,8 @@ def retrain(job: Job, *, now: Callable[[], datetime]) -> Retrained:
     )
     try:
         found = _course(job, ended, now=now)
-    except SiklusError as exc:
-        found = msgspec.structs.replace(ended, reason=str(exc), code=exc.code)
-    except MemoryError:
-        limit = job.opened.settings.retrain.memory_bytes
-        reason = f"it needs more memory than [retrain] memory_bytes = {limit}"
-        found = msgspec.structs.replace(ended, reason=reason, code="AU054")
     except Exception as exc:  # noqa: BLE001 - the edge of the process: a job that says nothing is lost
-        found = msgspec.structs.replace(ended, reason=f"{type(exc).__name__}: {exc}", code="AU055")
+        found = _failed(ended, exc, limit=job.opened.settings.retrain.memory_bytes)
     return msgspec.structs.replace(found, ended=now())
 
 
@@ -191,6 +187,24 @@ def _bounded(memory_bytes: int | None) -> None:
     threadpool_limits(1)
     if memory_bytes is not None:
         resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+
+
+def _failed(ended: Retrained, exc: Exception, *, limit: int | None) -> Retrained:
+    code, told = "AU055", f"{type(exc).__name__}: {exc}"
+    if isinstance(exc, SiklusError):
+        code, told = exc.code, str(exc)
+    if isinstance(exc, MemoryError) or _is_full(limit):
+        code, told = "AU054", f"it needs more memory than [retrain] memory_bytes = {limit}: {told}"
+    return msgspec.structs.replace(ended, reason=told, code=code)
+
+
+def _is_full(limit: int | None) -> bool:
+    """Whether the process has come near the limit. Libraries say a lack of memory in many ways."""
+    status = Path("/proc/self/status")
+    if limit is None or not status.exists():
+        return False
+    [peak] = [line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmPeak")]
+    return int(peak) * 1024 > NEAR * limit
 
 
 def main(arguments: Sequence[str]) -> int:
