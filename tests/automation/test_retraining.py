@@ -229,6 +229,13 @@ def test_labels_of_a_liar_neither_train_nor_judge(lived: Path, champion: Bundle,
 
 
 @pytest.mark.slow
+def test_a_training_that_needs_more_memory_than_it_may_have_fails_with_a_reason(lived: Path) -> None:
+    found = retrained(lived, 50, RETRAIN__MEMORY_BYTES="500000000")
+    assert (found.verdict, found.code) == ("failed", "AU054")
+    assert "memory_bytes = 500000000" in found.reason
+
+
+@pytest.mark.slow
 def test_killed_at_any_moment_it_makes_one_version(lived: Path, first: int) -> None:
     rng = np.random.default_rng(0)
     count = len(versions(lived))
