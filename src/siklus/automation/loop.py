@@ -98,7 +98,8 @@ class Loop:
 
     @property
     def busy(self) -> bool:
-        """Whether, at the last turn, a training or a rollout was under way, which the next may find over."""
+        """Whether, at the last turn, something was under way that the next one may find over: a training, a
+        rollout, stages that move."""
         return self._busy
 
     @property
@@ -130,6 +131,7 @@ class Loop:
     def end(self) -> None:
         """End the training that is at work, whose finished steps are kept, and let go of the lease."""
         self._workshop.end()
+        self._live.close()
         _tried("lease", self._lease.release)
 
     def _take_step(self, *, now: datetime) -> None:
@@ -188,6 +190,8 @@ class Loop:
 
     def _is_busy(self) -> bool:
         """A challenger that waits for labels waits for days."""
+        if self._live.busy:
+            return True
         job = self._retrainings.current()
         return self._rollouts.current() is not None or (job is not None and job.state != "undecided")
 

@@ -71,16 +71,16 @@ class Workshop:
     def end(self) -> None:
         """Tell the process at work to end, and see that it does; its finished steps are kept."""
         pid = self._pid()
-        if pid is None or not self.busy:
-            return
-        for number, seconds in ((signal.SIGTERM, END_SECONDS), (signal.SIGKILL, END_SECONDS)):
-            # The whole session: a search has processes of its own.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, number)
-            if self._ended(seconds):
-                break
+        if pid is not None and self.busy:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                # The whole session: a search has processes of its own.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, number)
+                if self._ended(END_SECONDS):
+                    break
         if self._process is not None:
             self._process.wait()
+            self._process = None
 
     def _ended(self, seconds: float) -> bool:
         with (self._paths.run / ALIVE).open("rb") as file:
