@@ -82,10 +82,8 @@ def test_whoever_is_killed_what_was_decided_is_done_once(points: int, tmp_path: 
     assert lost == []
     assert failed <= BROKEN_A_KILL * len(when["worker"])
     kills = ", ".join(f"{len(at)} of a {kind}" for kind, at in when.items())
-    figure(f"kill -9 at {points} random points of retrainings and rollouts", kills)
-    figure("decisions lost or doubled then", 0)
-    figure(
-        "retrainings, rollouts, promotions meanwhile",
-        [len(story.jobs), len(story.rollouts), len(story.promoted())],
-    )
-    figure("requests answered, failed", [sum(versions.values()), failed])
+    many = [len(story.jobs), len(story.rollouts), len(story.promoted())]
+    figure(f"{points} kills in retrainings and rollouts", kills)
+    figure(f"{points} kills: decisions lost or doubled", f"0 of {len(story.entries)} journal entries")
+    figure(f"{points} kills: retrainings, rollouts, promotions", ", ".join(map(str, many)))
+    figure(f"{points} kills: requests", f"{sum(versions.values()):,} answered, {failed} failed")
