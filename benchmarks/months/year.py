@@ -8,8 +8,8 @@ import numpy as np
 
 from benchmarks.months.champion import Champion, fitted
 from benchmarks.months.looks import DAYS, Look, look_at, window_of
-from siklus.demo.flights import TIME, month_of
 from siklus.contract.columns import Contract
+from siklus.demo.flights import TIME, month_of
 from siklus.project.sections import Project
 from siklus.table import Table, concatenate
 

@@ -16,8 +16,8 @@ from benchmarks.months.rivals import judged_by_others
 from benchmarks.months.year import NAMES, Shuffle, control, month, months
 from scipy.stats import norm
 
-from siklus.demo.flights import JOINED, make_project
 from siklus.contract.columns import Category, Contract, Number, Target, read_contract
+from siklus.demo.flights import JOINED, make_project
 from siklus.project.file import OpenProject
 from siklus.project.sections import Gates
 from siklus.table import Table, concatenate

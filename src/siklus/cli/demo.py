@@ -1,9 +1,13 @@
 """`siklus demo`"""
 
+import os
 import shlex
 import shutil
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -106,8 +110,20 @@ def figures(summary: Summary, release: Release, *, seconds: float, project: Path
 
 def _lived(project: OpenProject, release: Release, pace: Pace, *, plain: bool) -> Summary:
     console = remarks()
-    with PlainView(console) if plain else view_on(console) as view:
+    with _compiled_once(), PlainView(console) if plain else view_on(console) as view:
         return live_through(project, release, pace=pace, show=view.show)
+
+
+@contextmanager
+def _compiled_once() -> Iterator[None]:
+    """Dozens of processes start in a demo. Where Python may not keep what it compiles, each of them would
+    compile all of its libraries again: for seconds, which is longer than most of them work."""
+    if not sys.dont_write_bytecode:
+        yield
+        return
+    with tempfile.TemporaryDirectory(prefix="siklus-bytecode-") as folder:
+        os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+        yield
 
 
 def _train(project: OpenProject, *, show: bool) -> Release:

@@ -12,7 +12,7 @@ from rich.text import Text
 from siklus.demo.moment import MONTHS, Event, Moment, MonthFigures
 from siklus.monitor.amounts import counted
 
-BAR = 22  # cells of the longest bar
+BAR = 20  # cells of the longest bar
 LONGEST = 20.0  # minutes that it stands for
 SHARE_BAR = 24
 SHOWN_EVENTS = 7
@@ -112,14 +112,14 @@ def _head(moment: Moment) -> Text:
     return Text.assemble(
         ("Flights out of New York, 2013   ", "bold"),
         (f"{moment.day.day} {MONTHS[moment.day.month - 1]}", "bold reverse"),
-        f"   {counted(moment.flights, 'flight')} asked about, ",
+        f"   {counted(moment.flights, 'flight')} asked, ",
         (failed, "bold red" if moment.failed_requests else ""),
     )
 
 
 def _months(moment: Moment) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("minutes off, on average")
+    table.add_column("minutes off")
     table.add_column("without the loop", justify="right")
     table.add_column("")
     table.add_column("with it", justify="right")
