@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from siklus.automation.rollout import StepCounts
+from siklus.automation.rollout import Evidence, StepCounts
 from siklus.automation.weighing import allocation_of, alpha_of_each, failures_of, latency_of
 from siklus.ledgers.layouts import LATENCY_BUCKETS
 from siklus.project.loop import Step
@@ -75,6 +75,20 @@ def test_little_of_the_champion_makes_no_budget() -> None:
     found = latency_of(rollout(step=1), enough, bounds=LATENCY_BUCKETS)
     assert found is not None
     assert (found.share, found.verdict) == (0.9, "over")
+
+
+@pytest.mark.parametrize("requests", [1, 30, 2000])
+def test_evidence_is_kept_as_json_and_read_back_the_same(requests: int) -> None:
+    counted = counts(0.05, (requests, 5000), failures=(1, 2), seconds=(0.004, 0.004))
+    at = rollout(step=1)
+    evidence = Evidence(
+        counted=counted,
+        failures=failures_of(at, counted),
+        latency=latency_of(at, counted, bounds=LATENCY_BUCKETS),
+        allocation=allocation_of(at, counted),
+    )
+    assert evidence.latency is not None
+    assert msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence) == evidence
 
 
 def test_a_challenger_that_is_slow_at_times_shows_in_the_last_hundredth() -> None:

@@ -33,7 +33,7 @@ class LatencyEvidence(msgspec.Struct, frozen=True, kw_only=True):
     """The ``share`` quantile of ``rows`` requests against ``budget`` seconds.
 
     ``low`` and ``high``, seconds: bucket bounds between which the quantile lies, above the one and at most
-    the other; 0 and infinity where nothing is shown. ``log_over``: ln of the evidence that it is above the
+    the other; 0 and None where nothing is shown. ``log_over``: ln of the evidence that it is above the
     budget; ``log_within``: that it is not.
     """
 
@@ -41,7 +41,7 @@ class LatencyEvidence(msgspec.Struct, frozen=True, kw_only=True):
     budget: float
     rows: int
     low: float
-    high: float
+    high: float | None
     log_over: float
     log_within: float
     log_threshold: float
@@ -72,7 +72,7 @@ def latency_evidence(
         budget=budget,
         rows=rows,
         low=low,
-        high=high,
+        high=high if np.isfinite(high) else None,
         log_over=log_beyond(Proportion(most, rows), share),
         log_within=log_not_beyond(Proportion(least, rows), share),
         log_threshold=float(-np.log(alpha)),
