@@ -46,6 +46,11 @@ smtp = "smtp://127.0.0.1:{port}"
 
 [notify.quiet]
 kind = "log"
+
+[notify.workflow]
+kind = "github"
+repository = "me/flights"
+token_env = "TOKEN"
 """
 ASK = Ask(id="a1", time=BEGAN, by="jane", via="command", reason="a new season")
 

@@ -16,7 +16,7 @@ from siklus.automation.jobs import CHALLENGER, RETRAINING, TRIGGER
 from siklus.monitor.alerts.events import News, Notification
 from siklus.monitor.alerts.outbox import Outbox
 from siklus.project.alerts import Severity
-from siklus.project.notify import DEFAULT_RECEIVERS
+from siklus.project.notify import DEFAULT_RECEIVERS, GitHub
 from siklus.project.sections import Project
 from siklus.registry.control import Control
 from siklus.registry.journal import NOTHING, Entry
@@ -101,10 +101,14 @@ class Telling:
 
 
 def receivers_of(project: Project) -> tuple[str, ...]:
-    """Who hears of the loop: [retrain] notify, or else all receivers, or else the log."""
+    """Who hears of the loop: [retrain] notify, or else all receivers, or else the log.
+
+    GitHub only where it is named: what it hears starts workflows, such as a training.
+    """
     if project.retrain.notify is not None:
         return project.retrain.notify
-    return tuple(sorted(project.notify)) or tuple(DEFAULT_RECEIVERS)
+    people = [name for name, receiver in project.notify.items() if not isinstance(receiver, GitHub)]
+    return tuple(sorted(people)) or tuple(DEFAULT_RECEIVERS)
 
 
 def news_of(entry: Entry) -> News | None:
