@@ -12,7 +12,7 @@ from siklus.errors import RegistryError, SiklusError
 from siklus.files import sha256
 from siklus.project.paths import Paths
 from siklus.registry.policy import PolicyArm
-from siklus.registry.publish import bring, publish
+from siklus.registry.publish import bring, publish, publish_at_once
 from siklus.registry.published import PUBLISHED, found_policy, read_policy, write_policy
 from siklus.registry.versions import Registry, Version
 from siklus.tracking.mlflow import Tracking
@@ -104,6 +104,22 @@ def test_classes_and_numbers_are_not_mixed(tracking: Tracking, paths: Paths, tmp
     two = registered(tracking, sealed(tmp_path / "two", LATE), name)
     mixed = allotment(arm_of(one, share=0.9), arm_of(two, "blue", 0.1))
     refusal("RG016", lambda: bring(mixed, name, paths.bundles, registry=lambda: Registry(tracking)))
+    # Both are here by now, and are as little to be mixed without the registry.
+    assert not publish_at_once(policy_of(1, mixed, model=name), paths)
+    assert not (paths.run / PUBLISHED).exists()
+
+
+def test_what_is_here_is_published_without_asking_the_registry(
+    tracking: Tracking, paths: Paths, tmp_path: Path
+) -> None:
+    name = new_name()
+    one = registered(tracking, sealed(tmp_path / "one"), name)
+    policy = policy_of(1, allotment(arm_of(one)), model=name)
+    assert not publish_at_once(policy, paths), "its bundle is not here yet"
+    assert not (paths.run / PUBLISHED).exists()
+    bring(policy.allotment, name, paths.bundles, registry=lambda: Registry(tracking))
+    assert publish_at_once(policy, paths)
+    assert read_policy(paths.run / PUBLISHED) == policy
 
 
 def test_what_is_published_never_goes_back(tmp_path: Path) -> None:
