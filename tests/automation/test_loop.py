@@ -145,6 +145,18 @@ def test_of_two_machines_one_decides_and_both_take_what_they_are_asked(
     assert other.turn(now=at(minutes=1)).decided
 
 
+def test_what_was_seen_of_the_champion_before_is_no_reason_to_train_anew(here: Place) -> None:
+    here.traffic.append(Allotment(arms=(here.new,)), follows=1, by="jane", now=NOW)
+    leave_ask(asks_folder(here.project.paths), ASK)
+    loop = here.loop()
+    seen = loop.turn(now=at(minutes=1)).seen
+    assert seen is not None
+    assert seen.version == "7"
+    assert here.retrainings.current() is None
+    loop.turn(now=at(minutes=2))
+    assert here.retrainings.current() is not None
+
+
 def test_a_look_that_fails_keeps_nobody_from_deciding(
     here: Place, capsys: pytest.CaptureFixture[str]
 ) -> None:

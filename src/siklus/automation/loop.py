@@ -154,9 +154,11 @@ class Loop:
 
     def _ask_triggers(self, seen: Seen | None, *, now: datetime) -> None:
         """What is due is a job from then on, which the next part of the turn starts."""
-        subject = self._subjects.current()
-        if seen is None or subject is None:
+        subject, policy = self._subjects.current(), self._traffic.current()
+        if seen is None or subject is None or policy is None:
             return
+        if seen.version != str(policy.allotment.champion.version):
+            return  # this very turn has made another one the champion, of which nothing is known yet
         signs = signs_of(
             seen,
             firing=self._alerts.standing().states,
