@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from siklus.automation.retrained import folder_of
+from siklus.automation.retrained import RESULT_FILE, folder_of
 from siklus.automation.workshop import ALIVE, Workshop
 from siklus.project.file import OpenProject, open_project
 
@@ -107,6 +107,14 @@ def test_one_that_was_killed_is_known_to_be_dead(project: OpenProject, workshop:
     soon(lambda: not workshop.busy)
     assert workshop.result(1) is None
     assert workshop.start(1, trigger="drift"), "and may be started again"
+
+
+def test_a_damaged_result_is_none(project: OpenProject, workshop: Workshop) -> None:
+    file = folder_of(project.paths, 1) / RESULT_FILE
+    file.parent.mkdir(parents=True)
+    file.write_text('{"number": 1, "verd')
+    assert workshop.result(1) is None
+    assert [path.name for path in file.parent.iterdir()] == ["result.damaged"]
 
 
 def test_another_process_of_the_same_number_is_left_alone(project: OpenProject, workshop: Workshop) -> None:

@@ -13,8 +13,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
+import msgspec
+
 from siklus.automation.command import ENVIRONMENT, command_of
-from siklus.automation.retrained import Retrained, folder_of, read_retrained
+from siklus.automation.retrained import RESULT_FILE, Retrained, folder_of, read_retrained
+from siklus.events import tell
 from siklus.files import disk_errors
 from siklus.project.paths import Paths
 
@@ -42,8 +45,15 @@ class Workshop:
             return handle is None
 
     def result(self, number: int) -> Retrained | None:
-        """What job ``number`` came to; None while it has not ended."""
-        return read_retrained(self._paths, number)
+        """What job ``number`` came to; None while it has not ended, and for a damaged file, which is put
+        aside: then the process is started again, and finds its finished steps."""
+        try:
+            return read_retrained(self._paths, number)
+        except msgspec.MsgspecError as exc:
+            file = folder_of(self._paths, number) / RESULT_FILE
+            tell("result_damaged", level="error", file=str(file), reason=str(exc))
+            file.rename(file.with_suffix(".damaged"))
+            return None
 
     def start(self, number: int, *, trigger: str) -> bool:
         """Start a process for the job; False, and nothing, while another one is at work.
