@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -75,6 +75,9 @@ def hold(errand: Errand, *, now: datetime) -> DrillReport:
     with ThreadPoolExecutor(BESIDE, thread_name_prefix="drill") as pool:
         held = [pool.submit(_hold_place, errand, group, stock, world) for group in by_place(errand.faults)]
         try:
+            # Not for as long as it takes at once: a signal may find another thread, and wakes nobody then.
+            while wait(held, timeout=LOOK_SECONDS, return_when=FIRST_EXCEPTION).not_done:
+                _raise_failures(held)
             reports = {report.name: report for future in held for report in future.result()}
         finally:
             errand.stop.set()
@@ -89,6 +92,12 @@ def hold(errand: Errand, *, now: datetime) -> DrillReport:
         changes=tuple(changes(errand.raw, made)),
         faults=tuple(reports[fault.name] for fault in errand.faults),
     )
+
+
+def _raise_failures(held: Sequence[Future[list[FaultReport]]]) -> None:
+    for future in held:
+        if future.done():
+            future.result()
 
 
 def _cancel(held: Sequence[Future[list[FaultReport]]]) -> None:
