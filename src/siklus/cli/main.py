@@ -90,7 +90,7 @@ COMMANDS = {
     "package": Command("siklus.cli.package", "make a bundle of a model that you already have"),
     "export": Command("siklus.cli.export", "write a version's model as onnx, joblib, pickle or torch"),
     "drill": Command("siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works"),
-    "demo": Command("siklus.cli.demo", "the whole story on real flights, in a minute or two"),
+    "demo": Command("siklus.cli.demo", "a year of real flights through the whole loop, in minutes"),
 }
 
 
