@@ -31,9 +31,9 @@ class Pace:
 WHOLE = Pace(
     name="whole",
     one_in=1,
-    days=1,
+    days=2,
     candidates=("linear", "hist-gradient-boosting"),
-    trials=8,
+    trials=4,
     jobs=2,
     steps=("shadow", 0.1, 0.5, 1.0),
     labels=30_000,
@@ -42,8 +42,8 @@ WHOLE = Pace(
 )
 FAST = Pace(
     name="fast",
-    one_in=4,
-    days=4,
+    one_in=5,
+    days=5,
     candidates=("linear",),
     trials=1,
     jobs=1,  # a process of its own takes longer to start than this takes to fit

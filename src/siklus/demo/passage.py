@@ -42,7 +42,8 @@ from siklus.train.sealing import instances_of
 SINGLES = 100  # of the first flights: asked one by one, to say how long a request takes
 TURN_SECONDS = 3.0  # between two turns while a training is at work
 LOOK_SECONDS = 0.05
-MOST = 1_000  # retrainings, rollouts and entries, more than a year has
+MOST = 1_000  # retrainings and rollouts, more than a year has
+LATEST = 50  # entries of the journal, more than a turn writes
 LOG = "demo-loop.log"
 KINDS = ("trigger", "retraining", "challenger", "rollout", "promotion", "rollback", "freeze")
 
@@ -184,7 +185,7 @@ class Passage:
         """Show what has changed."""
         moment = replace(self.moment, **changes)
         known = moment.events[-1].number if moment.events else 0
-        entries = self._journal.history(limit=MOST, kinds=KINDS)
+        entries = self._journal.history(limit=LATEST, kinds=KINDS)
         new = tuple(_event(entry, moment.day) for entry in reversed(entries) if entry.number > known)
         self.moment = replace(
             moment,
