@@ -24,7 +24,7 @@ PNG, HTML = "year.png", "year.html"
 WEEK = timedelta(days=7)
 DOTS_PER_INCH = 160
 SIZE = (10.0, 5.6)  # inches
-ABOVE = 1.18  # of the highest error: room for the names of what happened
+ABOVE = 1.22  # of the highest error: room for the names of what happened
 WIDE = 12  # days of a version, from which its name fits into its bar
 STYLE = {
     "font.size": 10,
@@ -79,9 +79,9 @@ def _page(summary: Summary) -> str:
     return rendered(
         "year.html.j2",
         found=summary,
-        errors=chart(lambda axes: errors(axes, summary), about=about, width=760, height=330),
+        errors=chart(lambda axes: errors(axes, summary), about=about, width=1000, height=380),
         answering=chart(
-            lambda axes: answering(axes, summary), about="Which version answered when.", width=760, height=80
+            lambda axes: answering(axes, summary), about="Which version answered when.", width=1000, height=80
         ),
     )
 
@@ -98,10 +98,10 @@ def errors(axes: Axes, summary: Summary) -> None:
         days, with_loop, color=ACCENT, linewidth=2.2, label=f"with the loop, {summary.mean_mae_with_loop:.1f}"
     )
     top = float(max(static.max(initial=1.0), with_loop.max(initial=1.0)))
-    for kind, (sign, color, word) in MARKS.items():
+    for place, (kind, (sign, color, word)) in enumerate(MARKS.items()):
         when = [event.day for event in summary.events if outcome_of(event) == kind]
         if when:
-            height = [top * (ABOVE - 0.05)] * len(when)
+            height = [top * (ABOVE - 0.05 * (place + 1))] * len(when)
             axes.scatter(when, height, marker=sign, color=color, s=42, label=f"{len(when)} {word}", zorder=3)
     for event in summary.events:
         if outcome_of(event) == "promotion":
@@ -129,9 +129,7 @@ def answering(axes: Axes, summary: Summary) -> None:
 
 def outcome_of(event: Event) -> str:
     """What became of a challenger with this entry: a key of MARKS, or ""."""
-    if event.kind == "challenger":
-        return event.verdict if event.verdict in MARKS else ""
-    return event.kind if event.kind in MARKS else ""
+    return next((word for word in (event.kind, event.verdict) if word in MARKS), "")
 
 
 def _weekly(days: Sequence[DayFigures], name: str) -> tuple[list[date], np.ndarray]:

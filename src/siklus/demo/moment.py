@@ -48,7 +48,7 @@ class Share(Struct, frozen=True, kw_only=True):
 class Event(Struct, frozen=True, kw_only=True):
     """An entry of the journal, and which day of the year it was in the demo then.
 
-    ``number``: the journal's. ``verdict``: of a challenger, "" of others.
+    ``number``: the journal's. ``verdict``: on a challenger, where this is about the end of a retraining.
     """
 
     number: int
@@ -74,8 +74,8 @@ class Moment(Struct, frozen=True, kw_only=True):
 
     day: date
     doing: str
-    flights: int
-    failed_requests: int
+    flights: int = 0
+    failed_requests: int = 0
     months: tuple[MonthFigures, ...] = ()
     shares: tuple[Share, ...] = ()
     events: tuple[Event, ...] = ()

@@ -21,7 +21,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from siklus.automation.jobs import CHALLENGER
+from siklus.automation.jobs import CHALLENGER, RETRAINING
 from siklus.automation.loop import Loop
 from siklus.automation.retrained import read_retrained
 from siklus.automation.retrainings import Retrainings
@@ -31,7 +31,7 @@ from siklus.contract.decode import decode_records
 from siklus.demo.flights import TARGET, TIME
 from siklus.demo.moment import Counted, DayFigures, Event, Moment, MonthFigures, Share
 from siklus.demo.server import Client
-from siklus.demo.year import Awaited, Days
+from siklus.demo.year import YEAR, Awaited, Days
 from siklus.monitor.look import Seen
 from siklus.project.file import OpenProject
 from siklus.registry.control import Control
@@ -76,7 +76,7 @@ class Passage:
         self._sums: dict[int, _Sums] = {}
         self._took: list[float] = []
         self.days: list[DayFigures] = []
-        self.moment = Moment(day=date(2013, 2, 1), doing="", flights=0, failed_requests=0)
+        self.moment = Moment(day=date(YEAR, 2, 1), doing="")
 
     @property
     def request_ms(self) -> float:
@@ -86,6 +86,8 @@ class Passage:
     def go(self, days: Days) -> None:
         """Ask about these flights, tell the labels that are known by then, and let the loop decide."""
         self._tell(day=days.first, doing="flights are asked about")
+        if not self.moment.shares:
+            self._see(None, self._client.health(), month=days.month)
         instances = instances_of(
             days.flights.select([name for name in days.flights if name != TARGET]), self._first.contract
         )
@@ -210,16 +212,17 @@ class Passage:
         )
 
 
-class _Judged(Struct):
-    """Of a challenger's evidence, what it came to."""
+class _Ended(Struct):
+    """Of the evidence of a retraining's end, what it came to; where it begins, this is another value."""
 
-    verdict: str = ""
+    verdict: Any = ""
 
 
 def _event(entry: Entry, day: date) -> Event:
-    verdict = ""
-    if entry.kind == CHALLENGER:
-        verdict = msgspec.json.decode(entry.evidence, type=_Judged).verdict
+    ended = None
+    if entry.kind in (CHALLENGER, RETRAINING):
+        ended = msgspec.json.decode(entry.evidence, type=_Ended | None)
+    verdict = ended.verdict if ended is not None and isinstance(ended.verdict, str) else ""
     return Event(number=entry.number, day=day, kind=entry.kind, text=entry.text, verdict=verdict)
 
 

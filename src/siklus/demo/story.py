@@ -2,15 +2,17 @@
 
 import shutil
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 from siklus.bundle.read import open_bundle
 from siklus.demo.flights import make_project
+from siklus.demo.moment import Moment
 from siklus.demo.pace import Pace
 from siklus.demo.passage import Passage, Show
 from siklus.demo.server import serving
 from siklus.demo.summary import Summary, summary_of
-from siklus.demo.year import year
+from siklus.demo.year import YEAR, year
 from siklus.files import disk_errors, lock
 from siklus.monitor.rounds import LOCK
 from siklus.project.file import OpenProject
@@ -41,6 +43,7 @@ def live_through(
     """
     if january.bundle is None or january.version is None:
         raise ValueError("January gave no version: a gate of its training does not hold")
+    show(Moment(day=date(YEAR, months[0], 1), doing="the server starts"))
     url = control_uri(project.settings.state.control, project.paths.root)
     first = open_bundle(Path(january.bundle), version=str(january.version))
     with (
