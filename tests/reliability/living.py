@@ -1,7 +1,7 @@
-"""Living: a project under `siklus up`, in a world that moves, asked and told outcomes all the while.
+"""Living: a project under `siklus up`, in a world that has moved, asked and told outcomes all the while.
 
-Its model learns within seconds and forgets as fast: `y` is a straight line of `a` and `b` whose level rises,
-so that each retraining is worth its while, and rollouts follow one another.
+Its model learns within seconds: `y` is a straight line of `a` and `b`, which has another level than the rows
+of the first training. What is trained later is no worse than what answers, so rollouts follow one another.
 """
 
 import json
@@ -48,7 +48,7 @@ min_labels = 20
 margin = 0.5
 freeze = "0s"
 """
-RISE = 0.1  # of the level, a second: as much as the noise
+LEVEL = 3.0  # of the first training's: 0
 PAUSE_SECONDS = 0.01  # between two requests
 LABEL_AFTER = 5  # requests
 
@@ -63,7 +63,6 @@ class World:
     told: set[str] = field(default_factory=set)
     versions: Counter[str] = field(default_factory=Counter)
     failed: list[tuple[float, str]] = field(default_factory=list)
-    _began: float = field(default_factory=time.monotonic)
     _waiting: deque[tuple[str, float]] = field(default_factory=deque)
 
     def go_on(self, over: threading.Event, *, seed: int) -> None:
@@ -87,8 +86,7 @@ class World:
         answer = response.json()
         self.answered.add(answer["prediction_id"])
         self.versions[answer["version"]] += 1
-        level = RISE * (time.monotonic() - self._began)
-        self._waiting.append((answer["prediction_id"], 2 * a - b + level + chance.gauss(0, 0.1)))
+        self._waiting.append((answer["prediction_id"], 2 * a - b + LEVEL + chance.gauss(0, 0.1)))
 
     def _tell(self, client: httpx.Client) -> None:
         if len(self._waiting) <= LABEL_AFTER:
