@@ -14,7 +14,7 @@ PAGE = ROOT / "docs" / "reliability.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| `(tests/[\w/]+\.py)::(\w+)` \|$", re.MULTILINE)
 
 # What tests there measure is no fault that a server survives: other pages tell it.
-OF_OTHER_PAGES = {"benchmarks", "cli", "deploy", "drill", "monitor", "simulations", "stats"}
+OF_OTHER_PAGES = {"benchmarks", "cli", "demo", "deploy", "drill", "monitor", "simulations", "stats"}
 
 
 @dataclass(frozen=True)
