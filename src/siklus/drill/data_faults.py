@@ -64,7 +64,9 @@ def concept_drift(scene: Scene) -> Iterator[Injection]:
     metric = watched_metric(settings, evaluation, task=champion.contract.task)
     if floor_of(metric, settings, evaluation, task=champion.contract.task) is None:
         raise NotPossible(f"nothing says which {metric} is too bad")
-    world, told = relabelled(scene.calm, champion.contract)
+    world, told = relabelled(scene.calm, scene.columns)
+    if not told:
+        raise NotPossible("no column has an order by which outcomes could go")
     expects = [*alarm_expected("quality_alarm", words=("quality",), within=ALARM_SECONDS)]
     if scene.retrains_on("quality"):
         expects += [*_judged(("retrain",)), *_promoted()]

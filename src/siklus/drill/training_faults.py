@@ -20,7 +20,7 @@ from siklus.errors import DataError
 from siklus.files import write_atomic
 from siklus.project.file import FILE_NAME
 from siklus.registry.asks import Ask, asks_folder, leave_ask
-from siklus.table import Table
+from siklus.table import Cells, Table, objects
 
 ROWS = 12_000  # of nonsense, so that the few true ones among the logged rows teach nothing
 REFUSED_SECONDS = 240.0
@@ -84,11 +84,20 @@ def _poisoned(scene: Scene) -> Table:
         table = open_snapshot(digest, scene.sandbox.project.paths.snapshots)
     except DataError as exc:
         raise NotPossible("the champion's training rows are not here") from exc
-    target, chance = scene.sandbox.champion.contract.target.name, np.random.default_rng(0)
-    times = 1 if scene.settings.data.key is not None else -(-ROWS // len(table))
-    rows = np.tile(np.arange(len(table)), times)[:ROWS]
-    made = table.take(rows)
-    return made.with_column(target, made[target][chance.permutation(len(made))])
+    target, key = scene.sandbox.champion.contract.target.name, scene.settings.data.key
+    made = table.take(np.resize(np.arange(len(table)), ROWS))
+    if key is not None:
+        made = made.with_column(key, _names(made[key]))
+    return made.with_column(target, made[target][np.random.default_rng(0).permutation(len(made))])
+
+
+def _names(keys: Cells) -> Cells:
+    """As many keys of the same type, each of them once."""
+    if keys.dtype.kind in "iuf":
+        return np.arange(len(keys)).astype(keys.dtype)
+    if keys.dtype.kind != "O":
+        raise NotPossible("its row key is neither text nor a number")
+    return objects(f"drill-{i}" for i in range(len(keys)))
 
 
 def _ask(folder: Path) -> None:

@@ -11,13 +11,23 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from siklus.contract.columns import Boolean, Category, Column, Contract, Datetime, Integer, Label, Number
+from siklus.contract.columns import (
+    Boolean,
+    Category,
+    Column,
+    Contract,
+    Datetime,
+    Integer,
+    Label,
+    Number,
+    Tensor,
+    Text,
+)
 
 Instance: TypeAlias = dict[str, Any]
 
 HAIR = 1e-6  # of the way to the mean: far less than any bin is wide
 SHIFT = 1.5  # standard deviations, by which numbers are moved
-CONCEPT = 2.0  # standard deviations of the target, by which outcomes are
 COLUMNS = 2  # that are moved
 RARE = 0.02  # share of the rows that a word has at least, to become everybody's
 
@@ -83,16 +93,46 @@ def moved(world: World, columns: Sequence[Column]) -> tuple[World, list[str]]:
     return replace(world, instances=instances), told
 
 
-def relabelled(world: World, contract: Contract) -> tuple[World, str]:
-    """Concept drift: the same rows, of which something else comes true; and what, in words."""
-    classes = contract.target.classes
-    if classes is not None:
-        following: dict[Any, Any] = dict(zip(classes, (*classes[1:], classes[0]), strict=True))
-        outcomes: Sequence[Any] = [following[outcome] for outcome in world.outcomes]
-        return replace(world, outcomes=outcomes), "of each class the next one comes true"
-    shift = CONCEPT * float(np.std(np.asarray(world.outcomes, dtype=np.float64))) or 1.0
-    outcomes = [float(outcome) + shift for outcome in world.outcomes]
-    return replace(world, outcomes=outcomes), f"outcomes are {shift:.4g} higher"
+def relabelled(world: World, columns: Sequence[Column]) -> tuple[World, str]:
+    """Concept drift: the same rows, of which something else comes true; and what, in words.
+
+    The very same outcomes, dealt out by the first column that has an order, in the direction that fits them
+    worse: a new model can learn that, and no count of outcomes looks like a mistake. No words without one.
+    """
+    outcomes = sorted(world.outcomes)
+    for column in columns:
+        cells = [row.get(column.name) for row in world.instances]
+        values = sorted({cell for cell in cells if cell is not None}, key=_rank)
+        if len(values) < 2 or isinstance(column, Text | Tensor):
+            continue
+        ranks = {value: place for place, value in enumerate(values)}
+        order = sorted(range(len(cells)), key=lambda place: ranks.get(cells[place], 0))
+        rising, falling = _dealt(order, outcomes), _dealt(order[::-1], outcomes)
+        worse = min(rising, falling, key=lambda dealt: _agreement(dealt, world.outcomes))
+        told = "highest" if worse is rising else "lowest"
+        return replace(
+            world, outcomes=worse
+        ), f"outcomes go by {column.name} alone, highest where it is {told}"
+    return world, ""
+
+
+def _dealt(order: Sequence[int], outcomes: Sequence[Any]) -> list[Any]:
+    dealt: list[Any] = [None] * len(order)
+    for place, outcome in zip(order, outcomes, strict=True):
+        dealt[place] = outcome
+    return dealt
+
+
+def _agreement(dealt: Sequence[Any], before: Sequence[Any]) -> float:
+    """How many are the same; of amounts, the sum of products, which is greater where they go together."""
+    if isinstance(dealt[0], float):
+        return float(np.dot(dealt, before))
+    return float(sum(one == other for one, other in zip(dealt, before, strict=True)))
+
+
+def _rank(cell: Any) -> tuple[str, Any]:
+    """Numbers by value, words by the alphabet."""
+    return ("", cell) if isinstance(cell, int | float) else ("words", str(cell))
 
 
 def emptied(world: World, column: Column) -> World:
