@@ -66,7 +66,7 @@ def test_a_job_from_its_trigger_to_its_rollout(
     retrainings: Retrainings, control: Control, model: str
 ) -> None:
     job = begun(retrainings)
-    assert (job.number, job.state, job.trigger, job.by) == (1, "asked", "drift", "siklus up")
+    assert (job.number, job.state, job.trigger, job.by) == (1, "asked", "drift", "siklus")
     assert retrainings.current() == job
     job = retrainings.started(job, now=NOW + MINUTE)
     job = retrainings.started(job, now=NOW + 2 * MINUTE)  # the process died
@@ -125,7 +125,7 @@ def test_a_trigger_that_stays_true_is_journaled_once(
     assert text.startswith("The drift alarm is raised. 0 predictions have an outcome")
     [entry] = Journal(control, model).history()
     assert msgspec.json.decode(entry.evidence, type=Consideration).verdict.because == "too few labels"
-    assert (entry.subject, entry.author) == ("drift", "siklus up")
+    assert (entry.subject, entry.author) == ("drift", "siklus")
 
 
 def test_considering_changes_nothing(retrainings: Retrainings, control: Control, model: str) -> None:

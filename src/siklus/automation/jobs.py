@@ -10,9 +10,8 @@ from msgspec import Struct
 from siklus.automation.triggers import Consideration, Due
 from siklus.automation.verdict import Verdict
 from siklus.registry.asks import Ask
-from siklus.registry.journal import NOTHING, Entry, evidence_of
+from siklus.registry.journal import AUTHOR, NOTHING, Entry, evidence_of
 
-AUTHOR = "siklus up"
 TRIGGER, RETRAINING, CHALLENGER = "trigger", "retraining", "challenger"  # kinds of journal entries
 IN_DOUBT = ("quality", "drift", "alert:")  # triggers that say that the champion has become bad
 

@@ -6,6 +6,7 @@ from typing import Literal, TypeAlias
 from msgspec import Struct
 
 from siklus.project.loop import SHADOW, RolloutPlan, Step
+from siklus.registry.journal import AUTHOR
 from siklus.registry.policy import PolicyArm
 from siklus.stats.allocation import AllocationEvidence
 from siklus.stats.challenge import ChallengeEvidence
@@ -82,7 +83,7 @@ class Rollout(Struct, frozen=True, kw_only=True):
     revision: int = 0
     traffic: int = 0
     retraining: int | None = None
-    by: str = "siklus"
+    by: str = AUTHOR
     reason: str = ""
     paused: datetime | None = None
     rested: float = 0.0

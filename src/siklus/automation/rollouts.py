@@ -18,11 +18,10 @@ from siklus.errors import AutomationError, RegistryError
 from siklus.project.durations import seconds_or_zero
 from siklus.project.loop import RolloutPlan
 from siklus.registry.control import Control
-from siklus.registry.journal import Entry, Journal
+from siklus.registry.journal import AUTHOR, Entry, Journal
 from siklus.registry.policy import PolicyArm, TrafficPolicy
 from siklus.registry.traffic import Traffic
 
-AUTHOR = "siklus"  # of what nobody has decided by hand
 CONFLICT = "AU013"  # somebody else has decided meanwhile: look again, at the next turn
 OVERTAKEN = "RG014"  # the traffic policy's own word for it
 

@@ -12,6 +12,7 @@ from siklus.registry.control import METADATA, Control
 
 FORMAT = 1
 NOTHING = msgspec.Raw(b"null")
+AUTHOR = "siklus"  # of what nobody has decided by hand
 
 ENTRIES = sa.Table(
     "journal",
