@@ -13,7 +13,7 @@ import typer
 
 from siklus.cli.alert_tables import print_history, print_listing
 from siklus.cli.control import author, has_control, project_control
-from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.errors import AlertError, SiklusError
 from siklus.monitor.alerts.listing import listing
@@ -120,7 +120,7 @@ def silence(
     name: Rules,
     hold: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long: 30m, 2h, 7d …")] = "2h",
     feature: Feature = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:

@@ -17,7 +17,7 @@ from siklus.bundle.read import open_cached
 from siklus.cli.control import author, project_control
 from siklus.cli.experiment_words import verdict
 from siklus.cli.going_on import asked_rollouts, begin, drafted_for, going_on, open_rollouts
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.policies import current_policy, decide
 from siklus.cli.rollout_words import standing
@@ -36,7 +36,6 @@ LEAST = 0.001
 
 app = command_app()
 
-Reason = Annotated[str, typer.Option(help="Why, for whoever reads it later.")]
 Metric = Annotated[
     str | None,
     typer.Option(
@@ -73,7 +72,7 @@ def start(
             help="What assigns a request for good; `none`: chance. By default what assigns them now.",
         ),
     ] = None,
-    reason: Reason = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
@@ -131,7 +130,7 @@ def stop(
     promote: Annotated[
         bool, typer.Option("--promote", help="All requests to the new version, instead of the champion.")
     ] = False,
-    reason: Reason = "",
+    reason: ReasonOption = "",
     metric: Metric = None,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,

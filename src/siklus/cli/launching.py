@@ -3,20 +3,38 @@
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Annotated, NoReturn
 
 import msgspec
+import typer
 
 from siklus.project.file import OpenProject
 from siklus.project.sections import Serve
 from siklus.serve.options import words_of
 
+HostOption = Annotated[str | None, typer.Option("--host", help="Overrides [serve] host.", show_default=False)]
+PortOption = Annotated[
+    int | None,
+    typer.Option("--port", help="Overrides [serve] port; 0 takes a free one.", show_default=False),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", help="Overrides [serve] workers.", show_default=False)
+]
+SocketOption = Annotated[
+    Path | None, typer.Option("--uds", help="A Unix socket instead of host and port.", show_default=False)
+]
+InsecureOption = Annotated[
+    bool, typer.Option("--insecure", help="Let other machines ask without a key.", show_default=False)
+]
+
 
 def changes_of(
-    *, host: str | None, port: int | None, workers: int | None, uds: str | None, insecure: bool
+    *, host: str | None, port: int | None, workers: int | None, uds: Path | None, insecure: bool
 ) -> dict[str, object]:
     """What the command line says instead of [serve]."""
-    given = {"host": host, "port": port, "workers": workers, "uds": uds, "insecure": insecure or None}
+    socket = None if uds is None else str(uds)
+    given = {"host": host, "port": port, "workers": workers, "uds": socket, "insecure": insecure or None}
     return {name: value for name, value in given.items() if value is not None}
 
 

@@ -15,6 +15,7 @@ ProjectOption = Annotated[
     Path, typer.Option("--project", "-C", help="The project's folder, or one below it.", show_default=False)
 ]
 HERE = Path()
+ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for whoever reads it later.")]
 WindowOption = Annotated[
     str | None, typer.Option("--window", help="The last 30m, 24h, 7d …; [monitor] window by default.")
 ]

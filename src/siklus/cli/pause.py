@@ -1,13 +1,10 @@
 """`siklus pause`"""
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
 
 from siklus.cli.control import author
 from siklus.cli.going_on import going_on, open_rollouts
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 
 app = command_app()
@@ -15,7 +12,7 @@ app = command_app()
 
 @app.command()
 def pause(
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:

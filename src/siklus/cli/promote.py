@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.policies import arm_of, current_policy, decide
 from siklus.cli.registered import registry_of
@@ -20,7 +20,7 @@ def promote(
     stage: Annotated[
         Literal["production", "staging", "archived", "none"], typer.Option("--stage", help="Its new stage.")
     ] = "production",
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:

@@ -1,16 +1,14 @@
 """`siklus resume`"""
 
 from datetime import UTC, datetime
-from typing import Annotated
 
-import typer
 from msgspec import Struct
 
 from siklus.automation.freezes import Freeze
 from siklus.automation.rollout import Rollout
 from siklus.cli.control import author
 from siklus.cli.going_on import going_on, open_rollouts
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 
 app = command_app()
@@ -25,7 +23,7 @@ class Resumed(Struct, frozen=True, kw_only=True):
 
 @app.command()
 def resume(
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:

@@ -12,7 +12,7 @@ from siklus.automation.lease import Lease
 from siklus.automation.retrainings import Retrainings
 from siklus.automation.telling import Telling
 from siklus.cli.control import author, project_control
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results
 from siklus.cli.retrain_here import retrain_here
 from siklus.cli.retrain_outlook import outlook_of
@@ -33,7 +33,7 @@ def retrain(
         bool,
         typer.Option("--dry-run", help="Only explain: the triggers, the verdict, the rows; nothing begins."),
     ] = False,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     here: Annotated[
         bool, typer.Option("--now", help="Where no loop runs: train and judge in this command.")
     ] = False,

@@ -9,7 +9,7 @@ from siklus.automation.past import Past
 from siklus.automation.rollouts import Rollouts
 from siklus.bundle.read import open_cached
 from siklus.cli.control import project_control
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.policies import arm_of, current_policy, decide
 from siklus.cli.registered import registry_of
@@ -39,7 +39,7 @@ def rollback(
         str | None,
         typer.Option("--to", metavar="VERSION", help="The one that answers again.", show_default=False),
     ] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:

@@ -12,14 +12,12 @@ from siklus.automation.rollout import Rollout
 from siklus.automation.rollout_rows import Looked
 from siklus.cli.control import author
 from siklus.cli.going_on import asked_rollouts, begin, drafted_for, going_on, open_rollouts
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.rollout_words import standing
 from siklus.cli.staged import make_live
 
 app = command_app()
-
-Reason = Annotated[str, typer.Option(help="Why, for whoever reads it later.")]
 
 
 class Status(Struct, frozen=True, kw_only=True):
@@ -68,7 +66,7 @@ def status(
 @app.command()
 def start(
     which: Annotated[str, typer.Argument(metavar="VERSION", help="A number, a stage or `latest`.")],
-    reason: Reason = "",
+    reason: ReasonOption = "",
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
@@ -92,7 +90,7 @@ def start(
 
 
 @app.command()
-def stop(reason: Reason = "", project: ProjectOption = HERE, as_json: JsonFlag = False) -> int:
+def stop(reason: ReasonOption = "", project: ProjectOption = HERE, as_json: JsonFlag = False) -> int:
     """End the rollout: the champion has all requests again, and nothing is frozen."""
     found = opened(project)
     with open_rollouts(found) as rollouts:

@@ -7,7 +7,16 @@ import msgspec
 import typer
 
 from siklus.cli.answering import following, pinned, watched
-from siklus.cli.launching import changes_of, launch, served
+from siklus.cli.launching import (
+    HostOption,
+    InsecureOption,
+    PortOption,
+    SocketOption,
+    WorkersOption,
+    changes_of,
+    launch,
+    served,
+)
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import command_app
 from siklus.project.sections import Serve
@@ -26,27 +35,14 @@ def serve(
         Path | None,
         typer.Option("--bundle", help="A bundle's folder instead; no project is needed.", show_default=False),
     ] = None,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Overrides [serve] host.", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", help="Overrides [serve] port; 0 takes a free one.", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Overrides [serve] workers.", show_default=False)
-    ] = None,
-    uds: Annotated[
-        Path | None,
-        typer.Option("--uds", help="A Unix socket instead of host and port.", show_default=False),
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Let other machines ask without a key.", show_default=False)
-    ] = False,
+    host: HostOption = None,
+    port: PortOption = None,
+    workers: WorkersOption = None,
+    uds: SocketOption = None,
+    insecure: InsecureOption = False,
 ) -> int:
     """Answer requests over HTTP with the versions that the traffic policy names, until stopped."""
-    asked = None if uds is None else str(uds)
-    changes = changes_of(host=host, port=port, workers=workers, uds=asked, insecure=insecure)
+    changes = changes_of(host=host, port=port, workers=workers, uds=uds, insecure=insecure)
     if bundle is not None:
         words = ["--bundle", str(bundle.absolute())]
         words += [] if which is None else ["--version", which]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from siklus.cli.options import HERE, ProjectOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.policies import arm_of, current_policy, decide, published_policy
 from siklus.cli.registered import registry_of
@@ -69,7 +69,7 @@ def set_policy(
         ),
     ] = None,
     salt: Annotated[str | None, typer.Option(help="Another one deals all keys anew.")] = None,
-    reason: Annotated[str, typer.Option(help="Why, for whoever reads it later.")] = "",
+    reason: ReasonOption = "",
     if_revision: Annotated[
         int | None, typer.Option(help="Only if this revision is the latest (0: none yet).")
     ] = None,

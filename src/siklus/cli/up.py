@@ -6,13 +6,19 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from siklus.automation.telling import receivers_of
 from siklus.cli.answering import following, looped
-from siklus.cli.launching import changes_of, launch, served
+from siklus.cli.launching import (
+    HostOption,
+    InsecureOption,
+    PortOption,
+    SocketOption,
+    WorkersOption,
+    changes_of,
+    launch,
+    served,
+)
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import command_app, remarks
 from siklus.cli.policies import current_policy, published_policy
@@ -38,23 +44,11 @@ app = command_app()
 @app.command()
 def up(
     project: ProjectOption = HERE,
-    host: Annotated[
-        str | None, typer.Option("--host", help="Overrides [serve] host.", show_default=False)
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option("--port", help="Overrides [serve] port; 0 takes a free one.", show_default=False),
-    ] = None,
-    workers: Annotated[
-        int | None, typer.Option("--workers", help="Overrides [serve] workers.", show_default=False)
-    ] = None,
-    uds: Annotated[
-        Path | None,
-        typer.Option("--uds", help="A Unix socket instead of host and port.", show_default=False),
-    ] = None,
-    insecure: Annotated[
-        bool, typer.Option("--insecure", help="Let other machines ask without a key.", show_default=False)
-    ] = False,
+    host: HostOption = None,
+    port: PortOption = None,
+    workers: WorkersOption = None,
+    uds: SocketOption = None,
+    insecure: InsecureOption = False,
 ) -> int:
     """Run the whole loop until stopped: serve, watch, retrain, roll out or back, and tell what was done.
 
@@ -64,8 +58,7 @@ def up(
     if not found.settings.monitor.enabled:
         what = f"{found.paths.root}: [monitor] enabled = false, and the loop decides on what the watch sees"
         raise AutomationError("AU091", what, expected="enabled = true, or `siklus serve`")
-    asked = None if uds is None else str(uds)
-    settings = served(found, changes_of(host=host, port=port, workers=workers, uds=asked, insecure=insecure))
+    settings = served(found, changes_of(host=host, port=port, workers=workers, uds=uds, insecure=insecure))
     _hold(found.paths.run / LOCK)
     if _has_version(found) or _first_version(found):
         words = [*following(found), *looped(found)]
