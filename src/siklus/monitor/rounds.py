@@ -53,7 +53,7 @@ def go_round(find: Callable[[], OpenProject], opened: Opened, *, waited: Waited)
     """Look at each multiple of `Round.every`, until ``waited`` says to stop.
 
     ``find`` reads the project file, which is read again whenever it changes; one that is broken leaves all as
-    it was, and so does a look that fails.
+    it was, and so does a look that fails. A control database that was put back is opened anew.
     """
     project = find()
     file = project.paths.root / FILE_NAME
@@ -69,7 +69,7 @@ def go_round(find: Callable[[], OpenProject], opened: Opened, *, waited: Waited)
                 open_control(url, file=project.paths.control_database) as control,
                 opened(project, control) as each,
             ):
-                while stamp_of(file) == read:
+                while stamp_of(file) == read and not control.replaced:
                     _look(each)
                     if _paused(each, waited):
                         each.end()

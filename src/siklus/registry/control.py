@@ -1,11 +1,13 @@
 """The control database: what people and programs decided. SQLite beside the project, or a server's by URL."""
 
 import os
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable
@@ -24,14 +26,25 @@ METADATA = sa.MetaData()
 
 
 class Control:
-    """An open control database. Rows are read and written within `transaction`."""
+    """An open control database. Rows are read and written within `transaction`.
 
-    def __init__(self, engine: sa.Engine) -> None:
+    ``file``: of a SQLite database. Where it is moved away, nothing is written to it any more; where another
+    one comes into its place, such as a backup, that one is used.
+    """
+
+    def __init__(self, engine: sa.Engine, *, file: Path | None = None) -> None:
         self._engine = engine
+        self._file, self._first = file, None if file is None else _identity(file)
         self._where = shown(engine.url.render_as_string(hide_password=True))
 
     def __repr__(self) -> str:
         return f"Control({self._where!r})"
+
+    @property
+    def replaced(self) -> bool:
+        """Whether there is another file by now, of whose tables `ensure` has not made sure."""
+        found = None if self._file is None else _identity(self._file)
+        return found is not None and found != self._first
 
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
@@ -71,8 +84,7 @@ def open_control(url: str | None, *, file: Path) -> Iterator[Control]:
 
     RegistryError RG010 when it does not answer, RG013 when the URL is none of ours.
     """
-    engine = _sqlite(file) if url is None else _by_url(url)
-    control = Control(engine)
+    control = _sqlite(file) if url is None else _by_url(url)
     try:
         yield control
     finally:
@@ -87,7 +99,7 @@ def control_uri(url: str | None, root: Path) -> str | None:
     return f"{prefix}{(root / url.removeprefix(prefix)).absolute()}"
 
 
-def _by_url(url: str) -> sa.Engine:
+def _by_url(url: str) -> Control:
     try:
         parsed = sa.make_url(url)
     except sa.exc.ArgumentError as exc:
@@ -100,24 +112,49 @@ def _by_url(url: str) -> sa.Engine:
             raise _foreign(url)
         return _sqlite(Path(parsed.database))
     need("psycopg", extra="postgres")
-    return sa.create_engine(
+    engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
         connect_args={"connect_timeout": CONNECT_SECONDS},
         pool_size=1,
         pool_pre_ping=True,
     )
+    return Control(engine)
 
 
-def _sqlite(file: Path) -> sa.Engine:
+def _sqlite(file: Path) -> Control:
     if not file.exists():
         _create(file)
-    return _sqlite_engine(file)
+    return Control(_sqlite_engine(file), file=file)
 
 
 def _sqlite_engine(file: Path) -> sa.Engine:
+    def connected() -> sqlite3.Connection:
+        # Never made here: one that is gone for a minute would come back as an empty one.
+        uri = f"file:{quote(str(file.absolute()))}?mode=rw"
+        return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+    def note(_connection: Any, record: Any) -> None:
+        record.info["file"] = _identity(file)
+
+    def refuse_another(_connection: Any, record: Any, _proxy: Any) -> None:
+        # A connection keeps the file that it has opened, also where nobody else finds that any more.
+        if record.info["file"] != _identity(file):
+            raise sa.exc.DisconnectionError(f"{file} is another file by now")
+
     # Not by a URL's text: a path may hold any character.
-    url = sa.URL.create("sqlite", database=str(file))
-    return sa.create_engine(url, connect_args={"timeout": BUSY_SECONDS}, pool_size=1)
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(file)), creator=connected, pool_size=1)
+    sa.event.listen(engine, "connect", note)
+    sa.event.listen(engine, "checkout", refuse_another)
+    return engine
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """By which a file is itself, whatever is written to it; None where there is none."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _create(file: Path) -> None:
