@@ -20,9 +20,10 @@ from siklus.drill.world import World, emptiable, emptied, left_out, moved, relab
 from siklus.monitor.quality.floors import floor_of, watched_metric
 
 ALARM_SECONDS = 90.0
-VERDICT_SECONDS = 120.0
-TRAINED_SECONDS = 240.0
-PROMOTED_SECONDS = 360.0
+QUALITY_SECONDS = 180.0  # a model that was weak anyhow is hardly worse, and that takes labels
+VERDICT_SECONDS = 180.0
+TRAINED_SECONDS = 300.0
+PROMOTED_SECONDS = 420.0
 SILENT_SECONDS = 20.0  # in which nothing must begin
 CROWD = Pace(rows=3, pause=0.02)  # enough for tests in seconds, and room for a training beside it
 
@@ -33,7 +34,7 @@ def covariate_drift(scene: Scene) -> Iterator[Injection]:
     world, told = moved(scene.calm, scene.columns)
     if not told:
         raise NotPossible("no column is a number or a word that could move within its contract")
-    expects = [*alarm_expected("drift_alarm", words=("drift",), within=ALARM_SECONDS)]
+    expects = [*alarm_expected("drift_alarm", words=("traffic has left training",), within=ALARM_SECONDS)]
     if scene.retrains_on("drift"):
         names = [words.split()[0] for words in told]
         matters = scene.worth is None or any(scene.worth.get(name, 0.0) >= MATTERS for name in names)
@@ -67,7 +68,7 @@ def concept_drift(scene: Scene) -> Iterator[Injection]:
     world, told = relabelled(scene.calm, scene.columns)
     if not told:
         raise NotPossible("no column has an order by which outcomes could go")
-    expects = [*alarm_expected("quality_alarm", words=("quality",), within=ALARM_SECONDS)]
+    expects = [*alarm_expected("quality_alarm", words=("quality is beyond",), within=QUALITY_SECONDS)]
     if scene.retrains_on("quality"):
         expects += [*_judged(("retrain",)), *_promoted()]
     yield Injection(
