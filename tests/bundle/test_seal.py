@@ -5,8 +5,11 @@ import json
 import resource
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from siklus.bundle.manifest import read_manifest
@@ -139,3 +142,23 @@ def test_the_golden_rows_are_those_of_the_sealed_model(tmp_path: Path) -> None:
     golden = json.loads((sealed(tmp_path / "b") / "golden.json").read_bytes())
     # 100.5 + 2·3 + 4·1 + 8·1 + 16·2 + 32·5 + 64·1
     assert golden["outputs"][0] == [374.5]
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("2026-01-31T12:00:00+02:00", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+    ],
+)
+def test_a_training_was_at_the_same_moment_wherever_that_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str, moment: datetime
+) -> None:
+    monkeypatch.setenv("TZ", "Pacific/Auckland")
+    time.tzset()
+    try:
+        provenance = msgspec.structs.replace(contents().provenance, trained=written)
+        assert provenance.trained_at == moment
+    finally:
+        monkeypatch.undo()
+        time.tzset()

@@ -20,6 +20,7 @@ labels; of those beyond, rows evenly spread over time are kept.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,8 +39,8 @@ MARGIN_OF_CLASSES = 0.03
 MARGIN_OF_NUMBERS = 0.08
 MAD_TO_DEVIATION = 1.4826  # of a normal distribution
 
-Mask = NDArray[np.bool_]
-Codes = NDArray[np.int64]
+Mask: TypeAlias = NDArray[np.bool_]
+Codes: TypeAlias = NDArray[np.int64]
 
 
 @dataclass(frozen=True, kw_only=True)

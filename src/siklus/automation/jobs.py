@@ -7,13 +7,13 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
+from siklus.automation.retrained import in_doubt
 from siklus.automation.triggers import Consideration, Due
 from siklus.automation.verdict import Verdict
 from siklus.registry.asks import Ask
 from siklus.registry.journal import AUTHOR, NOTHING, Entry, evidence_of
 
 TRIGGER, RETRAINING, CHALLENGER = "trigger", "retraining", "challenger"  # kinds of journal entries
-IN_DOUBT = ("quality", "drift", "alert:")  # triggers that say that the champion has become bad
 
 # asked: nothing has been started; training: a process is at it; undecided: too few labels to judge what came
 # of it. All others are over.
@@ -58,6 +58,11 @@ class Retraining(Struct, frozen=True, kw_only=True):
         return self.state in UNDER_WAY
 
     @property
+    def at_work(self) -> bool:
+        """Whether a process is at it, or is about to be. An undecided one may wait for labels for days."""
+        return self.state in ("asked", "training")
+
+    @property
     def by(self) -> str:
         """Who wanted it: the first person who asked, else the loop itself."""
         return self.asks[0].by if self.asks else AUTHOR
@@ -69,7 +74,7 @@ class Retraining(Struct, frozen=True, kw_only=True):
         if self.asks:
             return f"asked by {self.by}"
         triggers = [due.trigger for due in self.due]
-        return min(triggers, key=lambda name: not name.startswith(IN_DOUBT), default=AUTHOR)
+        return min(triggers, key=lambda name: not in_doubt(name), default=AUTHOR)
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

@@ -13,18 +13,19 @@ as soon as that is out of reach, and until then nobody can tell.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import numpy as np
 
-from siklus.automation.guards import guard
-from siklus.automation.logged import Logged, Mask, read_logged
+from siklus.automation.guards import Mask, guard
+from siklus.automation.logged import Logged, read_logged
 from siklus.automation.retrained import Finding, Judged, Judgement, SliceJudged, in_doubt, of_itself
 from siklus.automation.rows import beside, timed
 from siklus.automation.trusted import judged_by, on_trusted
 from siklus.bundle.read import Bundle
 from siklus.errors import RowsRefused
 from siklus.monitor.amounts import counted
+from siklus.monitor.microseconds import us_of
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.project.sections import Data, Project
@@ -200,13 +201,8 @@ def _known_to_neither(logged: Logged, contest: Contest, champion: Bundle, opened
     for model in (contest.challenger, champion):
         unseen = unseen_by(model, table, key=key, snapshots=opened.paths.snapshots)
         # Where its rows are not kept here, what was answered after it was trained is sure.
-        found &= logged.made > _trained_us(model) if unseen is None else unseen
+        found &= logged.made > us_of(model.provenance().trained_at) if unseen is None else unseen
     return found
-
-
-def _trained_us(model: Bundle) -> int:
-    moment = datetime.fromisoformat(model.provenance().trained)
-    return round((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1e6)
 
 
 def _slices(table: Table, losses: tuple[Floats, Floats], settings: Project) -> Iterator[SliceJudged]:

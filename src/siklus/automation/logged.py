@@ -16,7 +16,7 @@ import numpy as np
 from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
-from siklus.automation.guards import Labels, strata_of
+from siklus.automation.guards import Labels, Mask, strata_of
 from siklus.contract.columns import Column, Contract, label_text, slots_of
 from siklus.contract.decode import decode_table
 from siklus.data.cells import cells_of
@@ -33,7 +33,6 @@ from siklus.table import Table, is_missing
 NO_CLASS = "an outcome that the contract does not know"
 BROKEN = "features that do not keep the contract"
 
-Mask: TypeAlias = NDArray[np.bool_]
 Types: TypeAlias = Sequence[str]
 
 _ASKED = """

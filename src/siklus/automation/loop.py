@@ -53,9 +53,7 @@ from siklus.registry.traffic import Traffic
 LEASED_LOOKS = 3  # that the holder may miss before another machine decides
 LEASED_SECONDS = 60.0  # at least: a look at a wide table takes its time
 BUSY_SECONDS = 5.0  # between two turns, while a training or a rollout is under way
-REST = (
-    10  # times as long as a turn takes, then at least, so that wide tables leave the servers their processors
-)
+REST = 10  # times as long as a turn takes, then at least: wide tables leave the servers their processors
 OVERTAKEN = (CONFLICT, "AU030")  # somebody else has decided meanwhile: the next turn sees what
 
 Done = TypeVar("Done")
@@ -191,11 +189,10 @@ class Loop:
         return self._settings.rollout.automatic and free
 
     def _is_busy(self) -> bool:
-        """A challenger that waits for labels waits for days."""
         if self._live.busy:
             return True
         job = self._retrainings.current()
-        return self._rollouts.current() is not None or (job is not None and job.state != "undecided")
+        return self._rollouts.current() is not None or (job is not None and job.at_work)
 
 
 def draft_of(

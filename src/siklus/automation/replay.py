@@ -22,7 +22,7 @@ from siklus.project.sections import Project
 from siklus.records.joined import plain
 from siklus.records.layout import Layout
 from siklus.records.query import open_views
-from siklus.stats.scores import DEFAULT_METRIC
+from siklus.train.metric import metric_of
 
 PIECE_ROWS = 2_000  # asked at once
 SAMPLE_ROWS = 100_000  # drawn by default: a share of 0.1 % among them is known to a tenth of itself
@@ -64,7 +64,7 @@ def replay(
     tally = Tally(
         candidate=candidate,
         champion=champion,
-        metric=settings.train.metric or DEFAULT_METRIC[champion.contract.task],
+        metric=metric_of(settings),
         slices={
             **dict.fromkeys(name for name in question.by if name in ("version", "arm")),
             **columns_of(asked, settings.monitor, champion),

@@ -16,7 +16,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.automation.logged import Logged, Mask, Types, unseen_words
+from siklus.automation.guards import Mask
+from siklus.automation.logged import Logged, Types, unseen_words
 from siklus.automation.retrained import RowsTaken
 from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_table

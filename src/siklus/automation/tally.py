@@ -65,7 +65,7 @@ class Tally:
         self._candidate, self._champion, self._metric = candidate, champion, metric
         self._slices = {name: Slices(ranges) for name, ranges in slices.items()}
         self._classes = tuple(label_text(label) for label in candidate.contract.target.classes or ())
-        self._trained_us = max(_trained_us(candidate), _trained_us(champion))
+        self._trained_us = max(us_of(each.provenance().trained_at) for each in (candidate, champion))
         self._counts: Counter[str] = Counter()
         self._reasons: dict[tuple[str, str | None], Reason] = {}
         self._switches: Counter[tuple[str, str]] = Counter()
@@ -245,7 +245,3 @@ def _printable(cell: object) -> object:
 
 def _numbers(values: Iterable[float | None]) -> Floats:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _trained_us(bundle: Bundle) -> int:
-    return us_of(datetime.fromisoformat(bundle.provenance().trained).astimezone())

@@ -7,14 +7,14 @@ from siklus.errors import AutomationError, DataError, RowsRefused
 from siklus.project.file import OpenProject
 from siklus.project.sections import Data, Project
 from siklus.stats.paired import Difference, compare
-from siklus.stats.scores import DEFAULT_METRIC
 from siklus.table import Table, is_missing
 from siklus.train.champion import LEVEL, answers_of, known_to
+from siklus.train.metric import metric_of
 
 
 def judged_by(settings: Project) -> str:
     """What two versions are compared by: [gates] champion, or the metric that the training is about."""
-    return settings.gates.champion or settings.train.metric or DEFAULT_METRIC[settings.project.task]
+    return settings.gates.champion or metric_of(settings)
 
 
 def trusted_rows(opened: OpenProject) -> Table | None:

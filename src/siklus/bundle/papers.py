@@ -1,5 +1,6 @@
 """The papers that travel with a model: parity certificate, golden rows, provenance."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -52,3 +53,9 @@ class Provenance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     environment: dict[str, str] = {}
     parent_version: str | None = None
     origin: Origin | None = None
+
+    @property
+    def trained_at(self) -> datetime:
+        """``trained`` as a moment: in UTC where it names no other clock, on whichever machine it is read."""
+        moment = datetime.fromisoformat(self.trained)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

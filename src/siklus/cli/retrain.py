@@ -22,7 +22,6 @@ from siklus.registry.asks import MOST_CHARACTERS, Ask
 from siklus.registry.control import Control
 
 POLL_SECONDS = 1.0
-UNDER_WAY = ("asked", "training")  # an undecided one may wait for labels for days
 
 app = command_app()
 
@@ -95,7 +94,7 @@ def _explain(project: OpenProject, *, as_json: bool) -> int:
 def _ended(retrainings: Retrainings, ask_id: str) -> Retraining:
     while True:
         job = retrainings.answering(ask_id)
-        if job is not None and job.state not in UNDER_WAY:
+        if job is not None and not job.at_work:
             return job
         time.sleep(POLL_SECONDS)
 

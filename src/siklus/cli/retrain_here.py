@@ -22,7 +22,6 @@ from siklus.registry.traffic import Traffic
 
 LEASED_SECONDS = 60.0  # for a look at a wide table; a loop that is started meanwhile waits as long
 POLL_SECONDS = 0.5
-UNDER_WAY = ("asked", "training")
 
 
 def retrain_here(project: OpenProject, control: Control, ask: Ask) -> Retraining:
@@ -41,7 +40,7 @@ def retrain_here(project: OpenProject, control: Control, ask: Ask) -> Retraining
     course, traffic = Course(project, retrainings, workshop), Traffic(control, model)
     try:
         job = _begun(project, control, retrainings, ask)
-        while job.state in UNDER_WAY:
+        while job.at_work:
             lease.held()  # renewed, so that a loop that is started meanwhile leaves the job alone
             course.turn(champion=_champion(traffic), labelled=0, now=datetime.now(UTC))
             job = retrainings.get(job.number) or job
@@ -57,7 +56,7 @@ def _begun(project: OpenProject, control: Control, retrainings: Retrainings, ask
     settings, now = project.settings, datetime.now(UTC)
     _champion(Traffic(control, settings.project.name))
     current = retrainings.current()
-    if current is not None and current.state in UNDER_WAY:
+    if current is not None and current.at_work:
         _remark(f"retraining {current.number}, which was left in the middle, goes on")
         return current
     busy = rollout_under_way(control, settings.project.name)

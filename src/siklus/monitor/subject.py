@@ -61,7 +61,7 @@ def open_subject(bundle: Path, version: str) -> Subject:
         bundle=opened,
         reference=reference,
         layout=layout,
-        trained=datetime.fromisoformat(opened.provenance().trained).astimezone(),
+        trained=opened.provenance().trained_at,
     )
 
 
