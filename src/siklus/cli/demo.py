@@ -41,7 +41,7 @@ def demo(
         "siklus-demo"
     ),
     fast: Annotated[
-        bool, typer.Option("--fast", help="Every fifth flight, one kind of model: within three minutes.")
+        bool, typer.Option("--fast", help="Every fourth flight, one kind of model: within three minutes.")
     ] = False,
     as_json: JsonFlag = False,
 ) -> int:

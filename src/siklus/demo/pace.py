@@ -42,8 +42,8 @@ WHOLE = Pace(
 )
 FAST = Pace(
     name="fast",
-    one_in=5,
-    days=5,
+    one_in=4,
+    days=4,
     candidates=("linear",),
     trials=1,
     jobs=1,  # a process of its own takes longer to start than this takes to fit
