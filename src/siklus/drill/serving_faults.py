@@ -17,6 +17,7 @@ from siklus.drill.faults import Attempt, Fault, Injection, NotPossible, Scene, a
 from siklus.drill.traffic import Pace
 from siklus.errors import SiklusError
 
+LAST_OUTCOMES_SECONDS = 1.0  # in which those that are on their way arrive
 REPLACED_SECONDS = 20.0
 REFUSED_SECONDS = 60.0
 ALARM_SECONDS = 60.0
@@ -60,6 +61,7 @@ def full_disk(scene: Scene) -> Iterator[Injection]:
         raise NotPossible("this system sets no limits on what a running process writes")
     before = {pid: resource.prlimit(pid, resource.RLIMIT_FSIZE) for pid in workers}
     scene.traffic.ask_about(scene.calm, UNLABELLED)
+    time.sleep(LAST_OUTCOMES_SECONDS)
 
     def strike() -> Sequence[Attempt]:
         for pid, (_, hard) in before.items():

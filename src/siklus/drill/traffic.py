@@ -100,6 +100,8 @@ class Traffic:
                     {"prediction_id": name, "outcome": world.outcomes[place]}
                     for name, place in zip(names, places, strict=False)
                 ]
+            else:
+                waiting = []
             if len(waiting) >= TOLD_AT_ONCE:
                 self._post(connection, "/feedback", waiting)
                 waiting = []
