@@ -1,5 +1,6 @@
 """Retrainings in both databases: each decision whole, once, and journaled; asks count once."""
 
+import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,7 +18,7 @@ from siklus.automation.triggers import Consideration
 from siklus.errors import AutomationError
 from siklus.monitor.signals import Signal
 from siklus.project.loop import Retrain
-from siklus.registry.asks import Ask, Via, leave_ask
+from siklus.registry.asks import MOST_WAITING, Ask, Via, leave_ask
 from siklus.registry.control import Control, open_control
 from siklus.registry.journal import Entry, Journal
 
@@ -178,6 +179,49 @@ def test_asks_that_were_left_are_taken_once(retrainings: Retrainings, tmp_path: 
     assert retrainings.take_asks(folder) == 0
     assert [path.name for path in folder.iterdir()] == [".draft.json.tmp"]
     assert len(retrainings.waiting()) == 3
+
+
+ASKED = '{{"id": "{id}", "time": "{time}", "by": "{by}", "via": "webhook"}}'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        ASKED.format(id="a9", time="2026-11-02T12:00:00", by="jane"),  # no offset, so no moment
+        ASKED.format(id="a9", time="9999-12-31T23:59:59-12:00", by="jane"),
+        ASKED.format(id="a9", time="2026-11-02T12:00:00Z", by="j" * 10_000),
+        "[" * 5_000,
+        "x" * 5_000_000,
+        "\x00",
+    ],
+    ids=["naive", "beyond all time", "a long name", "deep", "huge", "binary"],
+)
+def test_what_is_no_ask_harms_nobody(retrainings: Retrainings, tmp_path: Path, content: str) -> None:
+    (tmp_path / "a9.json").write_text(content)
+    leave_ask(tmp_path, ask("b1"))
+    assert retrainings.take_asks(tmp_path) == 1
+    assert [each.id for each in retrainings.waiting()] == ["b1"]
+    assert not list(tmp_path.glob("*.json"))
+
+
+def test_what_is_no_file_is_never_waited_for(retrainings: Retrainings, tmp_path: Path) -> None:
+    folder = tmp_path / "asks"
+    (folder / "a1.json").mkdir(parents=True)
+    os.mkfifo(folder / "a2.json")
+    (folder / "a3.json").symlink_to("/dev/zero")
+    (folder / "a4.json").symlink_to(tmp_path / "nowhere")
+    leave_ask(folder, ask("b1"))
+    assert retrainings.take_asks(folder) == 1
+    assert retrainings.take_asks(folder) == 0
+    assert [path.name for path in folder.iterdir()] == ["a1.json"]
+
+
+def test_a_turn_takes_only_so_many_asks(retrainings: Retrainings, tmp_path: Path) -> None:
+    for number in range(MOST_WAITING + 3):
+        time = f"2026-11-02T12:00:{number:02}Z"
+        (tmp_path / f"a{number:02}.json").write_text(ASKED.format(id=f"a{number}", time=time, by="x"))
+    assert retrainings.take_asks(tmp_path) == MOST_WAITING
+    assert retrainings.take_asks(tmp_path) == 3
 
 
 def test_the_same_outcome_again_is_no_news(retrainings: Retrainings, control: Control, model: str) -> None:

@@ -58,6 +58,7 @@ class Retrainings:
     def __init__(self, control: Control, model: str, *, also: Also = nobody) -> None:
         self._control, self._model, self._also = control, model, also
         self._journal = Journal(control, model)
+        self._stuck: set[Path] = set()  # files that were taken, and cannot be removed
         control.ensure(JOBS, ASKS, PACES)
 
     # What there is.
@@ -95,14 +96,21 @@ class Retrainings:
         return True
 
     def take_asks(self, folder: Path) -> int:
-        """Take over what was left in the folder, and how many were new. A file that is no ask is removed."""
+        """Take over what was left in the folder, and how many were new. A file that is no ask is removed; one
+        that cannot be removed is told of once."""
         taken = 0
         for path, ask in left_asks(folder):
+            if path in self._stuck:
+                continue
             if ask is None:
                 tell("no_ask", level="error", file=str(path))
             else:
                 taken += self.ask(ask)
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as exc:
+                tell("ask_stays", level="error", file=str(path), reason=str(exc))
+                self._stuck.add(path)
         return taken
 
     def waiting(self) -> tuple[Ask, ...]:
