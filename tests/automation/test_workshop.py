@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import psutil
 import pytest
 
-from siklus.automation.retrained import RESULT_FILE, folder_of
+from siklus.automation.retrained import RESULT_FILE, Retrained, folder_of
 from siklus.automation.workshop import ALIVE, Workshop
 from siklus.project.file import OpenProject, open_project
 
 PATIENCE_SECONDS = 60.0
 MEMORY = 3_000_000_000
+NOW = datetime(2026, 11, 2, 12, tzinfo=UTC)
 # Rows that take for ever to read, so that the process is at work for as long as a test looks.
 FILE = f"""
 [project]
@@ -109,12 +112,27 @@ def test_one_that_was_killed_is_known_to_be_dead(project: OpenProject, workshop:
     assert workshop.start(1, trigger="drift"), "and may be started again"
 
 
-def test_a_damaged_result_is_none(project: OpenProject, workshop: Workshop) -> None:
+OTHERS = Retrained(number=2, trigger="drift", verdict="accepted", reason="", began=NOW, ended=NOW)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b'{"number": 1, "verd', msgspec.json.encode(OTHERS), b" " * 20_000_001, b'{"reason": "\xff"}'],
+    ids=["half", "of another job", "without end", "no text"],
+)
+def test_a_damaged_result_is_none(project: OpenProject, workshop: Workshop, content: bytes) -> None:
     file = folder_of(project.paths, 1) / RESULT_FILE
     file.parent.mkdir(parents=True)
-    file.write_text('{"number": 1, "verd')
+    file.write_bytes(content)
     assert workshop.result(1) is None
     assert [path.name for path in file.parent.iterdir()] == ["result.damaged"]
+
+
+def test_a_result_that_cannot_be_read_is_put_aside(project: OpenProject, workshop: Workshop) -> None:
+    file = folder_of(project.paths, 1) / RESULT_FILE
+    file.mkdir(parents=True)
+    assert workshop.result(1) is None
+    assert not file.exists()
 
 
 def test_another_process_of_the_same_number_is_left_alone(project: OpenProject, workshop: Workshop) -> None:

@@ -18,6 +18,7 @@ Verdict: TypeAlias = Literal["accepted", "refused", "undecided", "failed"]
 Guard: TypeAlias = Literal["client-share", "client-errors", "label-prior"]
 
 RESULT_FILE = "result.json"
+MOST_BYTES = 20_000_000  # of it: one has some ten thousand
 # What the loop may start a training for by itself, as `[retrain] on` spells it: anything else was asked for.
 OF_ITSELF = ("drift", "quality", "predictions:", "labels:", "alert:", "schedule:")
 # Of these, the ones that say that the champion has become bad.
@@ -147,12 +148,21 @@ def lock_of(paths: Paths) -> Path:
 
 
 def read_retrained(paths: Paths, number: int) -> Retrained | None:
-    """What job ``number`` came to; None as long as it has not ended."""
+    """What job ``number`` came to; None as long as it has not ended. ValueError where the file holds no such
+    result, or another job's, or is none that can be read."""
     try:
-        raw = (folder_of(paths, number) / RESULT_FILE).read_bytes()
+        with (folder_of(paths, number) / RESULT_FILE).open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
     except FileNotFoundError:
         return None
-    return msgspec.json.decode(raw, type=Retrained)
+    except OSError as exc:
+        raise ValueError(f"it cannot be read: {exc}") from exc
+    if len(raw) > MOST_BYTES:
+        raise ValueError(f"it has more than {MOST_BYTES:,} bytes")
+    found = msgspec.json.decode(raw, type=Retrained)
+    if found.number != number:
+        raise ValueError(f"it is the result of job {found.number}")
+    return found
 
 
 def write_retrained(paths: Paths, found: Retrained) -> None:

@@ -49,10 +49,11 @@ class Workshop:
         aside: then the process is started again, and finds its finished steps."""
         try:
             return read_retrained(self._paths, number)
-        except msgspec.MsgspecError as exc:
+        except (ValueError, msgspec.MsgspecError) as exc:
             file = folder_of(self._paths, number) / RESULT_FILE
             tell("result_damaged", level="error", file=str(file), reason=str(exc))
-            file.rename(file.with_suffix(".damaged"))
+            with disk_errors(file):
+                file.rename(file.with_suffix(".damaged"))
             return None
 
     def start(self, number: int, *, trigger: str) -> bool:
