@@ -42,6 +42,9 @@ def verdict(found: Signs, *, drift_alone: bool = True, labelled: int = 5_000) ->
         # A column that the model does not use stops nothing but a retraining for its own sake.
         ({"missing_gate": 0.2}, True, 5_000, ("data bug", "a column broke")),
         ({"missing_gate": 0.2}, False, 5_000, ("retrain", "asked for")),
+        # What broke in so few rows cannot be why quality has gone.
+        ({"missing_temp": 0.03}, True, 5_000, ("data bug", "a column broke")),
+        ({"missing_temp": 0.03}, False, 5_000, ("retrain", "drift matters")),
         # Not beyond the tolerance: nothing has happened.
         ({"missing_temp": 0.004}, False, 5_000, ("retrain", "asked for")),
     ],

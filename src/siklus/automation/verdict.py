@@ -49,6 +49,12 @@ class ColumnSign(Struct, frozen=True, kw_only=True):
     share: float | None = None
     reference_share: float | None = None
 
+    @property
+    def costs(self) -> float:
+        """What its broken cells may cost, as a share of the loss: its worth, in as many rows as broke."""
+        worth = 1.0 if self.worth is None else self.worth
+        return worth * ((self.share or 0.0) - (self.reference_share or 0.0)) if self.broke else 0.0
+
 
 class Verdict(Struct, frozen=True, kw_only=True):
     """``said``: the reason as one sentence. ``labelled``: rows with outcomes since the last training, of
@@ -138,7 +144,7 @@ def _broke(
 def _decided(
     columns: tuple[ColumnSign, ...], *, drift_alone: bool, labelled: int, needed: int
 ) -> tuple[What, Because, str]:
-    broken = [sign for sign in columns if sign.broke and (sign.matters or drift_alone)]
+    broken = [sign for sign in columns if sign.broke and (sign.costs >= MATTERS or drift_alone)]
     others = [
         sign for sign in columns if sign.moved and sign.matters and not sign.broke and sign.name != PREDICTION
     ]
