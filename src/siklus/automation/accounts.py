@@ -120,6 +120,13 @@ def _sentence(rollout: Rollout, turn: Turn) -> str:
     return f"{said}: {rollout.reason}" if rollout.reason else said
 
 
+def under_way(rollout: Rollout | None) -> str:
+    """What no retraining begins beside, as a sentence; "" without a rollout or an experiment."""
+    if rollout is None:
+        return ""
+    return f"{rollout.kind} {rollout.number} goes on since {rollout.began:%Y-%m-%d %H:%M}."
+
+
 def part(rollout: Rollout) -> str:
     """What of the requests the challenger answers on this step."""
     if rollout.plan.steps[rollout.step] == SHADOW:

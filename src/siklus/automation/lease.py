@@ -6,7 +6,6 @@ lease harm nothing. It only spares all but one the work.
 """
 
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -31,10 +30,9 @@ CLOCKS = {
 
 
 class Holding(Struct, frozen=True, kw_only=True):
-    """Who holds the lease, since its last turn. ``over``: it has not come back in time, and anybody may."""
+    """Who holds the lease. ``over``: it has not come back in time, and anybody may."""
 
     holder: str
-    renewed: datetime
     over: bool
 
 
@@ -79,8 +77,7 @@ class Lease:
             row = connection.execute(wanted).one_or_none()
         if row is None:
             return None
-        renewed = datetime.fromtimestamp(row.renewed_ms / 1000, UTC)
-        return Holding(holder=row.holder, renewed=renewed, over=bool(row.over))
+        return Holding(holder=row.holder, over=bool(row.over))
 
 
 def _is_over(now_ms: int) -> sa.ColumnElement[bool]:

@@ -19,6 +19,7 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
+from siklus.automation.accounts import under_way
 from siklus.automation.course import Course
 from siklus.automation.evidence import Gatherer
 from siklus.automation.jobs import Retraining
@@ -163,13 +164,8 @@ class Loop:
             evaluation=subject.bundle.document("evaluation.json"),
             settings=self._settings.monitor,
         )
-        self._retrainings.turn(signs, self._settings.retrain, busy=self._going_on(), now=now)
-
-    def _going_on(self) -> str:
-        rollout = self._rollouts.current()
-        if rollout is None:
-            return ""
-        return f"{rollout.kind} {rollout.number} goes on since {rollout.began:%Y-%m-%d %H:%M}."
+        busy = under_way(self._rollouts.current())
+        self._retrainings.turn(signs, self._settings.retrain, busy=busy, now=now)
 
     def _begin_rollout(self, *, now: datetime) -> None:
         """The challenger that was accepted last, unless rollouts are frozen or for people to start."""

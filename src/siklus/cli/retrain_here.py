@@ -5,14 +5,16 @@ import socket
 import time
 from datetime import UTC, datetime
 
+from siklus.automation.accounts import under_way
 from siklus.automation.course import Course
 from siklus.automation.jobs import Retraining
 from siklus.automation.lease import Lease
 from siklus.automation.retrainings import Retrainings
+from siklus.automation.rollouts import Rollouts
 from siklus.automation.telling import Telling
 from siklus.automation.workshop import Workshop
 from siklus.cli.output import remarks
-from siklus.cli.retrain_outlook import look_signs, rollout_under_way
+from siklus.cli.retrain_outlook import look_signs
 from siklus.errors import AutomationError
 from siklus.project.file import OpenProject
 from siklus.registry.asks import Ask
@@ -59,7 +61,7 @@ def _begun(project: OpenProject, control: Control, retrainings: Retrainings, ask
     if current is not None and current.at_work:
         _remark(f"retraining {current.number}, which was left in the middle, goes on")
         return current
-    busy = rollout_under_way(control, settings.project.name)
+    busy = under_way(Rollouts(control, settings.project.name).current())
     if current is not None:
         busy = f"retraining {current.number} waits for labels."
     if busy:

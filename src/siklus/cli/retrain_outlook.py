@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct, structs
 
+from siklus.automation.accounts import under_way
 from siklus.automation.assembling import RowsNote, assembled, begin
 from siklus.automation.retrained import Finding, RowsTaken
 from siklus.automation.retrainings import Retrainings
@@ -56,7 +57,7 @@ def outlook_of(project: OpenProject, control: Control, *, now: datetime, loop: b
     refuse_unknown_alerts(settings)
     signs, subject = look_signs(project, control, now=now)
     retrainings = Retrainings(control, settings.project.name)
-    busy = rollout_under_way(control, settings.project.name)
+    busy = under_way(Rollouts(control, settings.project.name).current())
     found = retrainings.consider(signs, settings.retrain, busy=busy, now=now)
     outlook = Outlook(
         version=signs.version,
@@ -90,14 +91,6 @@ def look_signs(project: OpenProject, control: Control, *, now: datetime) -> tupl
         expected=_expected(project, subject, now=now),
     )
     return signs, subject
-
-
-def rollout_under_way(control: Control, model: str) -> str:
-    """What nothing may begin beside, as a sentence; "" without a rollout or an experiment."""
-    rollout = Rollouts(control, model).current()
-    if rollout is None:
-        return ""
-    return f"{rollout.kind} {rollout.number} goes on since {rollout.began:%Y-%m-%d %H:%M}."
 
 
 def _expected(project: OpenProject, subject: Subject, *, now: datetime) -> Expected | None:
