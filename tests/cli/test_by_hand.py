@@ -225,3 +225,14 @@ NOW = datetime(2027, 1, 1, tzinfo=UTC)
 @pytest.mark.usefixtures("berlin")
 def test_a_moment_without_an_offset_is_local_and_utc_is_told_too(given: str, told: str) -> None:
     assert both_clocks(moment_given(given, now=NOW)) == told
+
+
+def test_a_reason_cannot_steer_the_terminal_of_whoever_reads_it(project: Path) -> None:
+    reason = "\x1b[2J\x1b]0;title\x07 [bold]enough[/bold] \u202eback"
+    answered("promote", "2", "-C", project, "--reason", reason)
+    shown = siklus("history", "-C", project).out
+    assert "\\x1b[2J" in shown
+    assert "[bold]enough[/bold]" in shown
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", shown)
+    [entry] = entries(project, "-n", "1")
+    assert entry["text"].endswith(reason)

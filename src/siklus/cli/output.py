@@ -1,8 +1,9 @@
 """What is shown: results on stdout (JSON when asked), everything else on stderr."""
 
+import re
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 import typer
@@ -14,6 +15,8 @@ JsonFlag = Annotated[
     bool, typer.Option("--json", help="Print the result as JSON on stdout, all else on stderr.")
 ]
 
+# What would steer a terminal, or turn the direction of a line: words of the data and of people may hold it.
+STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 WIDEST_PLAIN = 120  # columns of a table where there is no terminal to ask
 
 
@@ -23,9 +26,22 @@ def command_app() -> typer.Typer:
 
 
 class _Output(Console):
+    def print(self, *objects: Any, **how: Any) -> None:
+        shown = (harmless(each) if isinstance(each, str) else each for each in objects)
+        super().print(*shown, **how)
+
     def on_broken_pipe(self) -> None:
         """Rich would exit with 1, but a reader that has seen enough is no error: `main` sees to it."""
         raise BrokenPipeError
+
+
+def harmless(text: str) -> str:
+    r"""The text with what would steer the terminal written out.
+
+    >>> harmless("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def results() -> Console:
@@ -43,7 +59,7 @@ def print_json(value: object) -> None:
 def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]]) -> RichTable:
     """A table of text; numbers are formatted by the caller, who knows their unit."""
     made = RichTable(
-        title=Text(title) if title else None,
+        title=Text(harmless(title)) if title else None,
         title_justify="left",
         title_style="bold",
         header_style="bold",
@@ -54,5 +70,5 @@ def table(title: str, headings: Sequence[str], rows: Iterable[Sequence[object]])
         made.add_column(heading, overflow="fold")
     for row in rows:
         # As text, because words of the data such as "[x]" are no markup.
-        made.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        made.add_row(*(Text("" if cell is None else harmless(str(cell))) for cell in row))
     return made
