@@ -20,7 +20,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from statistics import median
 
-from siklus.automation.workshop import Workshop
+from siklus.automation.retraining.workshop import Workshop
 from siklus.cli.main import main as siklus
 from siklus.project.file import open_project
 

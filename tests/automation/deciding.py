@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from siklus.automation.by_hand import ByHand, Change
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import Rollouts, drafted
-from siklus.automation.stepping import next_step
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import Rollouts, drafted
+from siklus.automation.rollout.stepping import next_step
 from siklus.project.loop import RolloutPlan
 from siklus.registry.control import Control
 from siklus.registry.journal import Entry, Journal

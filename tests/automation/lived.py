@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from siklus.automation.command import ENVIRONMENT, command_of
-from siklus.automation.retrained import Retrained, read_retrained
+from siklus.automation.retraining.command import ENVIRONMENT, command_of
+from siklus.automation.retraining.retrained import Retrained, read_retrained
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.project.file import OpenProject, open_project
 from siklus.registry.versions import Registry, Version

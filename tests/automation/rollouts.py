@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from siklus.automation.rollout import Evidence, Kind, Rollout, StepCounts
+from siklus.automation.rollout.rollout import Evidence, Kind, Rollout, StepCounts
 from siklus.ledgers.layouts import LATENCY_BUCKETS
 from siklus.project.loop import RolloutPlan, Step
 from siklus.registry.policy import CHALLENGER, CHAMPION, Allotment, PolicyArm

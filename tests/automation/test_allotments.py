@@ -3,8 +3,8 @@
 import msgspec
 import pytest
 
-from siklus.automation.allotments import allotment_of, salt_of
-from siklus.automation.transitions import ended
+from siklus.automation.rollout.allotments import allotment_of, salt_of
+from siklus.automation.rollout.transitions import ended
 from siklus.registry.policy import MOST_ARMS, Allotment, PolicyArm, checked
 from tests.automation.rollouts import ALONE, NEW, OLD, rollout
 

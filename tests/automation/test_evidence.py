@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from siklus.automation.evidence import Gatherer
-from siklus.automation.rollout import Evidence, Rollout
+from siklus.automation.rollout.evidence import Gatherer
+from siklus.automation.rollout.rollout import Evidence, Rollout
 from siklus.ledgers.totals import read_totals
 from siklus.monitor.looks import Looks, project_looks
 from siklus.project.file import OpenProject, open_project

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from siklus.automation.experiment import OUTCOME, ArmRows, experiment_result
+from siklus.automation.rollout.experiment import OUTCOME, ArmRows, experiment_result
 from siklus.stats.allocation import Stage, allocation_evidence
 
 

@@ -11,8 +11,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from siklus.automation.experiment import OUTCOME, ExperimentResult
-from siklus.automation.experiment_rows import read_result
+from siklus.automation.rollout.experiment import OUTCOME, ExperimentResult
+from siklus.automation.rollout.experiment_rows import read_result
 from siklus.contract.columns import Contract, Label, Number, Target
 from siklus.project.sections import Records
 from siklus.records.entries import Answered

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from siklus.automation.guards import FEWEST_LABELS, Labels, guard, strata_of
-from siklus.automation.retrained import Finding
+from siklus.automation.retraining.guards import FEWEST_LABELS, Labels, guard, strata_of
+from siklus.automation.retraining.retrained import Finding
 
 ROWS = 2_000
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from siklus.automation.judging import Seen, verdict_on
-from siklus.automation.retrained import SliceJudged
+from siklus.automation.retraining.judging import Seen, verdict_on
+from siklus.automation.retraining.retrained import SliceJudged
 from siklus.stats.challenge import ChallengeEvidence, challenge_losses
 from siklus.stats.paired import paired_difference
 

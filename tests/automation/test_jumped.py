@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from siklus.automation.jumped import Told, jumped
+from siklus.automation.retraining.jumped import Told, jumped
 
 ROWS = 3_000
 

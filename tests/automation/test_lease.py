@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 
 from siklus.automation.lease import LEASES, Lease
-from siklus.automation.stepping import next_step
+from siklus.automation.rollout.stepping import next_step
 from siklus.errors import AutomationError
 from siklus.registry.control import Control, open_control
 from tests.automation.deciding import World

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from siklus.automation.jobs import Outcome, Retraining
 from siklus.automation.loop import Loop, draft_of
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import Rollouts
-from siklus.automation.signs import Signs
+from siklus.automation.retraining.jobs import Outcome, Retraining
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.signs import Signs
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.registry.asks import Ask, asks_folder, leave_ask
 from siklus.registry.control import Control, open_control
 from siklus.registry.policy import Allotment

@@ -11,7 +11,7 @@ import sklearn.metrics as sk
 from msgspec.structs import replace
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from siklus.automation.pairs import Pairs
+from siklus.automation.rollout.pairs import Pairs
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.stats.challenge import challenge
 from tests.monitor.labelled import HOUR, NOON, Traffic, packaged

@@ -12,8 +12,8 @@ import sklearn.metrics as sk
 from msgspec.structs import replace
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from siklus.automation.replay import ReplayQuestion, replay
-from siklus.automation.replayed import Replay, replay_refusal
+from siklus.automation.replay.replay import ReplayQuestion, replay
+from siklus.automation.replay.replayed import Replay, replay_refusal
 from siklus.bundle.read import Bundle, open_bundle, with_version
 from siklus.errors import AutomationError, MonitorError
 from tests.monitor.labelled import HOUR, NOON, Traffic, packaged, settings_of

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from siklus.automation.assembling import assembled, begin
-from siklus.automation.judging import Contest, judge
-from siklus.automation.retrained import Retrained, folder_of, lock_of, read_retrained
-from siklus.automation.retraining import main, retrain
+from siklus.automation.retraining.assembling import assembled, begin
+from siklus.automation.retraining.judging import Contest, judge
+from siklus.automation.retraining.process import main, retrain
+from siklus.automation.retraining.retrained import Retrained, folder_of, lock_of, read_retrained
 from siklus.bundle.read import Bundle
 from siklus.errors import AutomationError
 from siklus.files import lock

@@ -11,10 +11,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from siklus.automation.jobs import Outcome, Retraining
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.signs import Signs
-from siklus.automation.triggers import Consideration
+from siklus.automation.retraining.jobs import Outcome, Retraining
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.signs import Signs
+from siklus.automation.retraining.triggers import Consideration
 from siklus.errors import AutomationError
 from siklus.monitor.signals import Signal
 from siklus.project.loop import Retrain

@@ -7,10 +7,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from siklus.automation.allotments import allotment_of
-from siklus.automation.rollout import Decision, Evidence, Rollout, StepCounts
-from siklus.automation.stepping import next_step
-from siklus.automation.transitions import applied, ended, paused, resumed
+from siklus.automation.rollout.allotments import allotment_of
+from siklus.automation.rollout.rollout import Decision, Evidence, Rollout, StepCounts
+from siklus.automation.rollout.stepping import next_step
+from siklus.automation.rollout.transitions import applied, ended, paused, resumed
 from siklus.project.loop import RolloutPlan
 from siklus.registry.policy import Allotment, checked
 from tests.automation.rollouts import (

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from siklus.automation.accounts import Turned
-from siklus.automation.freezes import Freeze
-from siklus.automation.rollouts import Rollouts, drafted
-from siklus.automation.stepping import next_step
+from siklus.automation.rollout.accounts import Turned
+from siklus.automation.rollout.freezes import Freeze
+from siklus.automation.rollout.rollouts import Rollouts, drafted
+from siklus.automation.rollout.stepping import next_step
 from siklus.errors import AutomationError
 from siklus.registry.control import Control, open_control
 from siklus.registry.journal import Entry

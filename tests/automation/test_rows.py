@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from siklus.automation.logged import read_logged
-from siklus.automation.rows import Assembled, Wanted, assemble, beside, write_rows
+from siklus.automation.retraining.logged import read_logged
+from siklus.automation.retraining.rows import Assembled, Wanted, assemble, beside, write_rows
 from siklus.contract.columns import Category, Contract, Datetime, Number, Target
 from siklus.data.frames import table_of
 from siklus.data.sources import open_source
@@ -91,12 +91,31 @@ def test_only_outcomes_that_had_come_by_the_cut_count_and_no_shadows(log: Log) -
 def test_recent_days_are_counted_back_from_the_newest_answer(log: Log) -> None:
     for day in (0, 10, 20):
         log.answer(houses(day), [float(day)], at=NOON + day * DAY)
-    found = assembled(log, SOURCE, window="recent 10d")
+    found = assembled(log, None, window="recent 10d")
     assert prices(found) == [10, 20]
-    assert found.taken.source == 0  # rows without a time were before everything
-    assert found.taken.left_out == {"outside the window": 3}
+    assert found.taken.left_out == {"outside the window": 1}
     assert (found.taken.first, found.taken.last) == (NOON + 10 * DAY, NOON + 20 * DAY)
-    assert prices(assembled(log, SOURCE, window="sliding 4")) == [20, 0, 10, 20]
+
+
+def test_days_leave_out_no_row_that_has_no_time(tmp_path: Path) -> None:
+    """Nothing says that it is old; where rows are counted, it is before all that have one."""
+    log = Log(tmp_path / "plain", CONTRACT)
+    for day in (0, 20):
+        log.answer(houses(day), [float(day)], at=NOON + day * DAY)
+    found = assembled(log, SOURCE, window="recent 10d")
+    assert prices(found) == [10, 20, 20]
+    assert found.taken.source == 2
+    assert prices(assembled(log, SOURCE, window="sliding 3")) == [20, 0, 20]
+
+    timed = Log(tmp_path / "timed", TIMED)
+    timed.answer([{"sold": "2026-02-20T00:00:00Z", "size": 1.0}], [3.0])
+    source = {
+        "sold": np.array(["2026-02-05", "NaT"], dtype="datetime64[us]"),
+        "size": [1.0, 1.0],
+        "price": [1.0, 2.0],
+    }
+    data = Data(path="rows.csv", target="price", time="sold")
+    assert prices(assembled(timed, source, data=data, window="recent 10d")) == [2, 3]
 
 
 def test_rows_have_the_time_of_their_time_column(tmp_path: Path) -> None:

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from siklus.automation.signs import Signs
-from siklus.automation.standings import TriggerStanding, standings
-from siklus.automation.triggers import Pace, consider
+from siklus.automation.retraining.signs import Signs
+from siklus.automation.retraining.standings import TriggerStanding, standings
+from siklus.automation.retraining.triggers import Pace, consider
 from siklus.monitor.signals import Signal
 from siklus.project.loop import Retrain
 

@@ -5,9 +5,9 @@ from itertools import product
 import msgspec
 import pytest
 
-from siklus.automation.rollout import Evidence, Rollout
-from siklus.automation.stepping import next_step
-from siklus.automation.transitions import applied, paused, resumed
+from siklus.automation.rollout.rollout import Evidence, Rollout
+from siklus.automation.rollout.stepping import next_step
+from siklus.automation.rollout.transitions import applied, paused, resumed
 from siklus.project.loop import RolloutPlan
 from tests.automation.rollouts import (
     PLAN,

@@ -8,12 +8,12 @@ import msgspec
 import pytest
 import sqlalchemy as sa
 
-from siklus.automation.jobs import Outcome
-from siklus.automation.retrained import Retrained
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollouts import Rollouts, drafted
-from siklus.automation.signs import Signs
-from siklus.automation.stepping import next_step
+from siklus.automation.retraining.jobs import Outcome
+from siklus.automation.retraining.retrained import Retrained
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.signs import Signs
+from siklus.automation.rollout.rollouts import Rollouts, drafted
+from siklus.automation.rollout.stepping import next_step
 from siklus.automation.telling import Telling, news_of, receivers_of
 from siklus.monitor.alerts.outbox import Outbox
 from siklus.monitor.notify.courier import Courier

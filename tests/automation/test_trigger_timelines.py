@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from siklus.automation.signs import Signs
-from siklus.automation.triggers import SMALL_STEP, Pace, begun_pace, consider, ended_pace
+from siklus.automation.retraining.signs import Signs
+from siklus.automation.retraining.triggers import SMALL_STEP, Pace, begun_pace, consider, ended_pace
 from siklus.monitor.signals import Signal
 from siklus.project.loop import Retrain
 from siklus.project.schedule import parse_schedule

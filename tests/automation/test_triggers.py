@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from siklus.automation.signs import Signs
-from siklus.automation.triggers import (
+from siklus.automation.retraining.signs import Signs
+from siklus.automation.retraining.triggers import (
     Consideration,
     Counted,
     Pace,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from siklus.automation.signs import Signs, worth_of
-from siklus.automation.verdict import verdict_on
+from siklus.automation.retraining.signs import Signs, worth_of
+from siklus.automation.retraining.verdict import verdict_on
 from siklus.monitor.drift.report import PREDICTION
 from siklus.monitor.quality.report import Expected, QualityFloor
 from siklus.monitor.quality.watch import QualitySeen

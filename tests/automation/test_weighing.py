@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from siklus.automation.rollout import Evidence, StepCounts
-from siklus.automation.weighing import allocation_of, alpha_of_each, failures_of, latency_of
+from siklus.automation.rollout.rollout import Evidence, StepCounts
+from siklus.automation.rollout.weighing import allocation_of, alpha_of_each, failures_of, latency_of
 from siklus.ledgers.layouts import LATENCY_BUCKETS
 from siklus.project.loop import Step
 from tests.automation.rollouts import NO_LATENCIES, PLAN, rollout, step_counts

@@ -14,8 +14,8 @@ import msgspec
 import psutil
 import pytest
 
-from siklus.automation.retrained import RESULT_FILE, Retrained, folder_of
-from siklus.automation.workshop import ALIVE, Workshop
+from siklus.automation.retraining.retrained import RESULT_FILE, Retrained, folder_of
+from siklus.automation.retraining.workshop import ALIVE, Workshop
 from siklus.project.file import OpenProject, open_project
 
 PATIENCE_SECONDS = 60.0
@@ -38,7 +38,7 @@ memory_bytes = {MEMORY}
 KILLED_LOOP = """
 import os, sys
 from pathlib import Path
-from siklus.automation.workshop import Workshop
+from siklus.automation.retraining.workshop import Workshop
 from siklus.project.file import open_project
 project = open_project(Path(sys.argv[1]), environment={})
 print(Workshop(project.paths, environment=os.environ).start(1, trigger="drift"), flush=True)

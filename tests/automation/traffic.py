@@ -3,7 +3,7 @@
 import numpy as np
 from msgspec.structs import replace
 
-from siklus.automation.signs import Signs
+from siklus.automation.retraining.signs import Signs
 from siklus.monitor.drift.judge import drift, drift_watch
 from siklus.monitor.drift.report import PREDICTION
 from siklus.monitor.signals import Signal

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from siklus.automation.pairs import Pairs
-from siklus.automation.replay import ReplayQuestion, replay
+from siklus.automation.replay.replay import ReplayQuestion, replay
+from siklus.automation.rollout.pairs import Pairs
 from siklus.bundle.read import Bundle
 from siklus.project.sections import Records
 from siklus.records.compact import compact

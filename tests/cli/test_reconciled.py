@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from siklus.automation.live import Live
-from siklus.automation.rollouts import Rollouts, drafted
+from siklus.automation.rollout.rollouts import Rollouts, drafted
 from siklus.automation.stages import Stages
 from siklus.project.file import OpenProject, open_project
 from siklus.project.loop import RolloutPlan

@@ -11,10 +11,10 @@ from time import monotonic, sleep
 
 import pytest
 
-from siklus.automation.jobs import Outcome
 from siklus.automation.lease import Lease
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.signs import Signs
+from siklus.automation.retraining.jobs import Outcome
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.signs import Signs
 from siklus.project.loop import Retrain
 from siklus.registry.control import Control, open_control
 from siklus.registry.journal import Journal

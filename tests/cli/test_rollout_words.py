@@ -3,9 +3,9 @@
 import msgspec
 import numpy as np
 
-from siklus.automation.experiment import ArmRows, experiment_result
-from siklus.automation.rollout import Evidence, Phase, Rollout
-from siklus.automation.rollout_rows import Looked
+from siklus.automation.rollout.experiment import ArmRows, experiment_result
+from siklus.automation.rollout.rollout import Evidence, Phase, Rollout
+from siklus.automation.rollout.table import Looked
 from siklus.cli.experiment_words import verdict
 from siklus.cli.rollout_words import standing
 from tests.automation.rollouts import after, failing, losses, rollout, seen, slow, split

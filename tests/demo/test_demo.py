@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from siklus.automation.accounts import Turned
+from siklus.automation.rollout.accounts import Turned
 from siklus.bundle.read import open_bundle
 from siklus.contract.decode import decode_table
 from siklus.demo.flights import TARGET, make_project, month_of

@@ -4,11 +4,11 @@ from collections import Counter
 
 import msgspec
 
-from siklus.automation.accounts import Turned
-from siklus.automation.allotments import allotment_of
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.rollout.accounts import Turned
+from siklus.automation.rollout.allotments import allotment_of
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.monitor.alerts.outbox import Outbox
 from siklus.project.file import OpenProject
 from siklus.registry.control import open_control

@@ -126,7 +126,7 @@ class Living:
 
     def trainings(self) -> list[psutil.Process]:
         """The one that works, whoever has started it: it outlives the loop."""
-        named = "siklus.automation.retraining"
+        named = "siklus.automation.retraining.process"
         running = psutil.process_iter(["cmdline"])
         return [each for each in running if {named, str(self.folder)} <= set(each.info["cmdline"] or [])]
 

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from siklus.automation.retrainings import Retrainings
+from siklus.automation.retraining.retrainings import Retrainings
 from siklus.errors import ServeError
 from siklus.project.paths import Paths
 from siklus.registry.asks import MOST_WAITING, Ask, asks_folder, left_asks

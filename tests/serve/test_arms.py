@@ -220,7 +220,8 @@ def test_what_an_arm_fails_at_stays_its_own(tmp_path: Path) -> None:
         refused = Counter(
             server.client.post("/predict", json={"features": {"b": 7.0}}).status_code for _ in range(20)
         )
-        undealt = server.client.post("/predict", json={"features": {"a": 1}}, headers={"x-request-timeout-ms": "soon"})
+        soon = {"x-request-timeout-ms": "soon"}
+        undealt = server.client.post("/predict", json={"features": {"a": 1}}, headers=soon)
         page = server.client.get("/metrics").text
     # A fair coin is outside of this once in 10⁵ times; dealt twice, 150 would fail.
     assert 245 < failed[500] < 355

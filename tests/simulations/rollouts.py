@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.automation.rollout import Evidence, Phase, Rollout, StepCounts
-from siklus.automation.stepping import next_step
-from siklus.automation.transitions import applied
-from siklus.automation.weighing import allocation_of, alpha_of_each, failures_of, latency_of
+from siklus.automation.rollout.rollout import Evidence, Phase, Rollout, StepCounts
+from siklus.automation.rollout.stepping import next_step
+from siklus.automation.rollout.transitions import applied
+from siklus.automation.rollout.weighing import allocation_of, alpha_of_each, failures_of, latency_of
 from siklus.ledgers.layouts import LATENCY_BUCKETS
 from siklus.project.loop import SHADOW, RolloutPlan
 from siklus.registry.policy import CHALLENGER, CHAMPION, PolicyArm

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from siklus.automation.rollout import Phase
+from siklus.automation.rollout.rollout import Phase
 from tests.figures import Figure
 from tests.simulations.flights import Floats, flights_errors
 from tests.simulations.rollouts import PLAN, Course, World, courses

@@ -6,12 +6,12 @@ from typing import Literal, TypeAlias
 import msgspec
 import sqlalchemy as sa
 
-from siklus.automation.accounts import account, frozen
-from siklus.automation.freezes import Freeze, Freezes
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollout_rows import RolloutRows
-from siklus.automation.rollouts import CONFLICT, Also, nothing_else
-from siklus.automation.transitions import By, ended
+from siklus.automation.rollout.accounts import account, frozen
+from siklus.automation.rollout.freezes import Freeze, Freezes
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import CONFLICT, Also, nothing_else
+from siklus.automation.rollout.table import RolloutRows
+from siklus.automation.rollout.transitions import By, ended
 from siklus.errors import AutomationError
 from siklus.monitor.amounts import amount
 from siklus.project.durations import seconds_or_zero

@@ -19,20 +19,20 @@ from typing import TypeVar
 
 from msgspec import Struct, structs
 
-from siklus.automation.accounts import under_way
-from siklus.automation.course import Course
-from siklus.automation.evidence import Gatherer
-from siklus.automation.jobs import Retraining
 from siklus.automation.lease import Lease
 from siklus.automation.live import Live
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import CONFLICT, Rollouts, drafted
-from siklus.automation.signs import signs_of
-from siklus.automation.stepping import next_step
+from siklus.automation.retraining.course import Course
+from siklus.automation.retraining.jobs import Retraining
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.signs import signs_of
+from siklus.automation.retraining.triggers import refuse_unknown_alerts
+from siklus.automation.retraining.workshop import Workshop
+from siklus.automation.rollout.accounts import under_way
+from siklus.automation.rollout.evidence import Gatherer
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import CONFLICT, Rollouts, drafted
+from siklus.automation.rollout.stepping import next_step
 from siklus.automation.telling import Telling
-from siklus.automation.triggers import refuse_unknown_alerts
-from siklus.automation.workshop import Workshop
 from siklus.errors import SiklusError
 from siklus.events import tell
 from siklus.monitor.alerts.store import Alerts

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from siklus.automation.rollout import Rollout
+from siklus.automation.rollout.rollout import Rollout
 from siklus.registry.control import Control
 from siklus.registry.journal import Entry, Journal
 from siklus.registry.policy import PolicyArm, TrafficPolicy

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import sqlalchemy as sa
 
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.errors import SiklusError
 from siklus.project.file import open_project
 from siklus.registry.control import METADATA, Control, control_uri, open_control

@@ -11,8 +11,8 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from siklus.automation.accounts import FREEZE
-from siklus.automation.jobs import CHALLENGER, RETRAINING, TRIGGER
+from siklus.automation.retraining.jobs import CHALLENGER, RETRAINING, TRIGGER
+from siklus.automation.rollout.accounts import FREEZE
 from siklus.monitor.alerts.events import News, Notification
 from siklus.monitor.alerts.outbox import Outbox
 from siklus.project.alerts import Severity

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from msgspec import Struct, structs
 
-from siklus.automation.accounts import part
-from siklus.automation.experiment import OUTCOME, ExperimentResult
-from siklus.automation.experiment_rows import read_result
 from siklus.automation.past import Past
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollout_rows import Looked
+from siklus.automation.rollout.accounts import part
+from siklus.automation.rollout.experiment import OUTCOME, ExperimentResult
+from siklus.automation.rollout.experiment_rows import read_result
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.table import Looked
 from siklus.bundle.read import open_cached
 from siklus.cli.control import author, project_control
 from siklus.cli.experiment_words import verdict

@@ -1,7 +1,7 @@
 """What an experiment has shown, in plain words."""
 
-from siklus.automation.experiment import OUTCOME, ExperimentResult
-from siklus.automation.rollout import Rollout
+from siklus.automation.rollout.experiment import OUTCOME, ExperimentResult
+from siklus.automation.rollout.rollout import Rollout
 from siklus.monitor.amounts import amount
 
 

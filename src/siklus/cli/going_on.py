@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from msgspec import structs
 
-from siklus.automation.allotments import allotment_of
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollout import Kind, Rollout
-from siklus.automation.rollouts import Rollouts, drafted
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.rollout.allotments import allotment_of
+from siklus.automation.rollout.rollout import Kind, Rollout
+from siklus.automation.rollout.rollouts import Rollouts, drafted
 from siklus.cli.control import author, has_control, project_control
 from siklus.cli.policies import arm_of, current_policy
 from siklus.cli.registered import registry_of

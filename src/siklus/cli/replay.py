@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from siklus.automation.replay import SAMPLE_ROWS, ReplayQuestion, replay
-from siklus.automation.replayed import Cost, Part, Replay, replay_refusal
+from siklus.automation.replay.replay import SAMPLE_ROWS, ReplayQuestion, replay
+from siklus.automation.replay.replayed import Cost, Part, Replay, replay_refusal
 from siklus.cli.options import HERE, ProjectOption, listed, moment_option, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.registered import champion_of, opened_version

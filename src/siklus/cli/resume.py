@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
-from siklus.automation.freezes import Freeze
-from siklus.automation.rollout import Rollout
+from siklus.automation.rollout.freezes import Freeze
+from siklus.automation.rollout.rollout import Rollout
 from siklus.cli.control import author
 from siklus.cli.going_on import going_on, open_rollouts
 from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened

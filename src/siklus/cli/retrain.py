@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from siklus.automation.jobs import Retraining
 from siklus.automation.lease import Lease
-from siklus.automation.retrainings import Retrainings
+from siklus.automation.retraining.jobs import Retraining
+from siklus.automation.retraining.retrainings import Retrainings
 from siklus.automation.telling import Telling
 from siklus.cli.control import author, project_control
 from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened

@@ -5,14 +5,14 @@ import socket
 import time
 from datetime import UTC, datetime
 
-from siklus.automation.accounts import under_way
-from siklus.automation.course import Course
-from siklus.automation.jobs import Retraining
 from siklus.automation.lease import Lease
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.retraining.course import Course
+from siklus.automation.retraining.jobs import Retraining
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.workshop import Workshop
+from siklus.automation.rollout.accounts import under_way
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.automation.telling import Telling
-from siklus.automation.workshop import Workshop
 from siklus.cli.output import remarks
 from siklus.cli.retrain_outlook import look_signs
 from siklus.errors import AutomationError

@@ -7,15 +7,15 @@ from tempfile import TemporaryDirectory
 
 from msgspec import Struct, structs
 
-from siklus.automation.accounts import under_way
-from siklus.automation.assembling import RowsNote, assembled, begin
-from siklus.automation.retrained import Finding, RowsTaken
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollouts import Rollouts
-from siklus.automation.signs import Signs, signs_of
-from siklus.automation.standings import TriggerStanding, standings
-from siklus.automation.triggers import Hold, refuse_unknown_alerts
-from siklus.automation.verdict import Verdict
+from siklus.automation.retraining.assembling import RowsNote, assembled, begin
+from siklus.automation.retraining.retrained import Finding, RowsTaken
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.signs import Signs, signs_of
+from siklus.automation.retraining.standings import TriggerStanding, standings
+from siklus.automation.retraining.triggers import Hold, refuse_unknown_alerts
+from siklus.automation.retraining.verdict import Verdict
+from siklus.automation.rollout.accounts import under_way
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.bundle.read import Bundle
 from siklus.errors import SiklusError
 from siklus.monitor.alerts.store import Alerts

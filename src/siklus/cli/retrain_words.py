@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from siklus.automation.jobs import Retraining
-from siklus.automation.retrained import RowsTaken
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.verdict import ColumnSign, Verdict
+from siklus.automation.retraining.jobs import Retraining
+from siklus.automation.retraining.retrained import RowsTaken
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.retraining.verdict import ColumnSign, Verdict
 from siklus.cli.output import results, table
 from siklus.cli.retrain_outlook import Outlook
 from siklus.monitor.amounts import percent

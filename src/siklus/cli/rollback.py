@@ -6,7 +6,7 @@ import typer
 from msgspec import Struct, structs
 
 from siklus.automation.past import Past
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.bundle.read import open_cached
 from siklus.cli.control import project_control
 from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened

@@ -6,10 +6,10 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from siklus.automation.accounts import part
-from siklus.automation.freezes import Freeze
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollout_rows import Looked
+from siklus.automation.rollout.accounts import part
+from siklus.automation.rollout.freezes import Freeze
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.table import Looked
 from siklus.cli.control import author
 from siklus.cli.going_on import asked_rollouts, begin, drafted_for, going_on, open_rollouts
 from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened

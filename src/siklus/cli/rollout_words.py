@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from siklus.automation.accounts import PHASES, part
-from siklus.automation.rollout import Evidence, Rollout
-from siklus.automation.rollout_rows import Looked
+from siklus.automation.rollout.accounts import PHASES, part
+from siklus.automation.rollout.rollout import Evidence, Rollout
+from siklus.automation.rollout.table import Looked
 from siklus.monitor.amounts import amount, counted, length_of_time
 
 SECOND = timedelta(seconds=1)

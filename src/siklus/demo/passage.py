@@ -21,11 +21,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from siklus.automation.jobs import CHALLENGER, RETRAINING
 from siklus.automation.loop import Loop
-from siklus.automation.retrained import read_retrained
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.retraining.jobs import CHALLENGER, RETRAINING
+from siklus.automation.retraining.retrained import read_retrained
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.bundle.read import Bundle
 from siklus.contract.decode import decode_records
 from siklus.demo.flights import TARGET, TIME

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from siklus.automation.rollout import Rollout
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.rollout.rollout import Rollout
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.drill.faults import Attempt, NotPossible, Scene
 from siklus.drill.sandbox_settings import CANARY
 from siklus.registry.policy import CHALLENGER, PolicyArm

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from siklus.automation.verdict import MATTERS
+from siklus.automation.retraining.verdict import MATTERS
 from siklus.contract.columns import Column
 from siklus.drill.expectations import Expectation
 from siklus.drill.faults import (

@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from siklus.automation.signs import worth_of
+from siklus.automation.retraining.signs import worth_of
 from siklus.contract.columns import Column
 from siklus.drill.expectations import Expectation
 from siklus.drill.sandbox import Sandbox

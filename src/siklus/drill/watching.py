@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from siklus.automation.retrainings import Retrainings
-from siklus.automation.rollouts import Rollouts
+from siklus.automation.retraining.retrainings import Retrainings
+from siklus.automation.rollout.rollouts import Rollouts
 from siklus.drill.expectations import Sighting
 from siklus.drill.sandbox import Sandbox
 from siklus.drill.traffic import Tally, Traffic

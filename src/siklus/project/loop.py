@@ -41,6 +41,7 @@ class Retrain(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``window``: of the rows of the source (unless ``source`` is false) and of the logged predictions whose
     outcome is known, by their [data] time, else by when they were answered; counted back from the newest.
+    Rows of the source without a time stay in a window of days, and are the oldest of one of rows.
     ``min_labels``: labelled predictions since the last training, below which nothing is trained, and below
     which no challenger is judged. ``patience``: how long a challenger may wait for them. ``trusted``: a file
     of rows that no training reads, on which a challenger must not be worse. ``client_share``: of the labels,

@@ -1,0 +1,1 @@
+"""Replay: logged requests through a version, before any user meets it."""
