@@ -54,9 +54,16 @@ class Status(Struct, frozen=True, kw_only=True):
     result: ExperimentResult | None = None
 
 
-@app.callback()
-def experiment() -> None:
-    """Two versions that answer different requests, for as long as you like: which one does better?"""
+@app.callback(invoke_without_command=True)
+def experiment(context: typer.Context, project: ProjectOption = HERE, as_json: JsonFlag = False) -> int:
+    """Two versions that answer different requests: which one does better? Without a command: status."""
+    if context.invoked_subcommand is None:
+        return status(project=project, as_json=as_json)
+    if project != HERE or as_json:
+        raise typer.BadParameter(
+            f"options stand behind the command: siklus experiment {context.invoked_subcommand} …"
+        )
+    return 0
 
 
 @app.command()

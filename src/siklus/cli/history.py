@@ -1,5 +1,6 @@
 """`siklus history`"""
 
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
@@ -30,6 +31,7 @@ KINDS = (
     "drill",
 )
 ALL = "all"
+CLOCK = re.compile(r"\d\d:\d\d(:\d\d)?Z?")
 
 app = command_app()
 
@@ -41,7 +43,7 @@ def history(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="What was live then: 2026-11-01T12:00 (local time), or with Z or +01:00 behind it.",
+            help="What was live then: 2026-11-01T12:00 (local time), or with Z or +01:00 behind it; 12:00.",
             show_default=False,
         ),
     ] = None,
@@ -69,12 +71,18 @@ def history(
 
 
 def moment_given(text: str, *, now: datetime) -> datetime:
-    """The moment that `--at` names; without an offset it is local time. typer.BadParameter for none, or one
-    that is yet to come."""
+    """The moment that `--at` names; without an offset it is local time, without a day today's.
+
+    typer.BadParameter for none, or one that is yet to come.
+    """
+    given = text.strip().replace(" UTC", "Z")
+    if CLOCK.fullmatch(given):
+        today = now if given.endswith("Z") else now.astimezone()
+        given = f"{today:%Y-%m-%d} {given}"
     try:
-        moment = datetime.fromisoformat(text).astimezone(UTC)
+        moment = datetime.fromisoformat(given).astimezone(UTC)
     except (ValueError, OverflowError) as exc:
-        wanted = "a moment such as 2026-11-01T12:00, 2026-11-01T12:00Z or 2026-11-01"
+        wanted = "a moment such as 2026-11-01T12:00, 2026-11-01T12:00Z, 2026-11-01 or, of today, 12:00"
         raise typer.BadParameter(f"{text!r} is not {wanted}", param_hint="--at") from exc
     if moment > now:
         raise typer.BadParameter(f"{both_clocks(moment)} is yet to come", param_hint="--at")
