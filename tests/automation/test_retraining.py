@@ -34,7 +34,7 @@ from tests.automation.lived import (
     versions,
 )
 
-FEW = {"RETRAIN__MIN_LABELS": "400"}
+FEW = {"RETRAIN__MIN_LABELS": "400", "RETRAIN__WINDOW": "sliding 3000"}
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_its_papers_say_what_it_was_made_of(lived: Path, first: int) -> None:
     assert found.rows is not None
     assert (found.rows.logged, found.rows.left_out) == (3_000, {"outside the window": 600})
     assert papers.origin is not None
-    assert (papers.origin.job, papers.origin.window, papers.origin.logged_rows) == (1, "recent 90d", 3_000)
+    assert (papers.origin.job, papers.origin.window, papers.origin.logged_rows) == (1, "sliding 3000", 3_000)
     assert papers.parent_version == "1"
     assert papers.triggered_by == "retraining 1: quality"
     assert papers.trained == found.began.isoformat()
@@ -168,6 +168,15 @@ def moved(project: OpenProject, state: Path) -> OpenProject:
     for name in ("mlflow.db", "bundles", "snapshots"):
         (state / name).symlink_to(project.paths.state / name)
     return OpenProject(project.settings, replace(project.paths, state=state))
+
+
+def test_only_the_window_judges(lived: Path, champion: Bundle, first: int) -> None:
+    contest = Contest(challenger=bundle_of(lived, 2), champion=champion, gates=(), trigger="drift")
+    whole = judge(contest, opened=opened(lived, RETRAIN__WINDOW="all"), now=ago(0))
+    newest = judge(contest, opened=opened(lived, RETRAIN__WINDOW="sliding 1000"), now=ago(0))
+    # Of the last thousand rows a fifth was kept from the challenger.
+    assert newest.labels == pytest.approx(200, abs=50)
+    assert whole.labels > 2 * newest.labels
 
 
 def test_too_few_labels_are_judged_again_when_more_have_come(
