@@ -27,13 +27,12 @@ from siklus.automation.retraining.retrained import (
     in_doubt,
     of_itself,
 )
-from siklus.automation.retraining.rows import beside, timed
+from siklus.automation.retraining.rows import beside, inside, timed
 from siklus.automation.retraining.trusted import judged_by, on_trusted
 from siklus.bundle.read import Bundle
 from siklus.errors import RowsRefused
 from siklus.monitor.amounts import counted
 from siklus.monitor.microseconds import us_of
-from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
 from siklus.project.sections import Data, Project
 from siklus.records.joined import Moments
@@ -181,10 +180,8 @@ def believed(opened: OpenProject, model: Bundle, *, now: datetime) -> tuple[Logg
         most=MOST_ROWS,
         beside=beside(settings.data, model.contract, None),
     )
-    word, _, size = settings.retrain.window.partition(" ")
-    if word == "recent" and len(logged):
-        events = _events(logged, settings.data)
-        logged = logged.take(events >= events.max() - seconds_of(size) * 1_000_000)
+    every = np.ones(len(logged), dtype=bool)
+    logged = logged.take(inside(_events(logged, settings.data), every, window=settings.retrain.window))
     labels = logged.labels(classify=model.contract.target.classes is not None)
     kept, findings = guard(labels, client_share=settings.retrain.client_share)
     return logged.take(kept), findings

@@ -96,10 +96,10 @@ def assemble(source: Table | None, logged: Logged, wanted: Wanted) -> Assembled:
     ):
         left_out[why] = int((kept & gone).sum())
         kept &= ~gone
-    inside = _inside(events, kept, window=wanted.window)
-    left_out[OUTSIDE] = int((kept & ~inside).sum())
+    in_window = inside(events, kept, window=wanted.window)
+    left_out[OUTSIDE] = int((kept & ~in_window).sum())
     left_out |= parts.left_out
-    kept &= inside
+    kept &= in_window
     left_out = {why: rows for why, rows in left_out.items() if rows}
     if not kept.any():
         told = ", ".join(f"{rows:,} are out ({why})" for why, rows in left_out.items()) or "there are none"
@@ -251,7 +251,8 @@ def _names_of(table: Table, key: str | None, names: Sequence[str]) -> Hashes:
     return row_hashes(table.select(dict.fromkeys(names))) if key is None else cell_hashes(table[key])
 
 
-def _inside(events: Events, kept: Mask, *, window: str) -> Mask:
+def inside(events: Events, kept: Mask, *, window: str) -> Mask:
+    """Which rows lie in a [retrain] window that is counted back from the newest of those that are kept."""
     word, _, size = window.partition(" ")
     if word == "all":
         return np.ones(len(events), dtype=bool)
