@@ -9,8 +9,8 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
@@ -19,6 +19,7 @@ from siklus.errors import FileError, SiklusError
 from siklus.events import tell
 from siklus.files import lock, stamp_of
 from siklus.monitor.notify.courier import Delivery
+from siklus.monitor.troubles import Troubles
 from siklus.project.durations import seconds_of
 from siklus.project.file import FILE_NAME, OpenProject
 from siklus.registry.control import Control, control_uri, open_control
@@ -28,6 +29,7 @@ DELIVERY_SECONDS = 20.0  # after a look; what a receiver takes longer for is hea
 PAUSE_SECONDS = 30.0  # between two looks far apart, after which it is seen what is due again
 BETWEEN_SECONDS = 5.0  # for a delivery then
 NICENESS = 10  # requests go first
+FAILED = "look_failed"
 WAIT_SECONDS = 5.0  # for another one of the same state to end
 
 
@@ -57,25 +59,27 @@ def go_round(find: Callable[[], OpenProject], opened: Opened, *, waited: Waited)
     """
     project = find()
     file = project.paths.root / FILE_NAME
+    troubles = Troubles()
     while True:
         read = stamp_of(file)  # before it is read, so that a change meanwhile is a change
         try:
             project = find()
-        except SiklusError as error:
-            say(error)
+        except SiklusError as error:  # each time that somebody has changed it
+            tell(FAILED, level="error", part="project", code=error.code, reason=str(error))
         url = control_uri(project.settings.state.control, project.paths.root)
         try:
             with (
                 open_control(url, file=project.paths.control_database) as control,
                 opened(project, control) as each,
             ):
+                troubles.done("start")
                 while stamp_of(file) == read and not control.replaced:
-                    _look(each)
-                    if _paused(each, waited):
+                    _look(each, troubles)
+                    if _paused(each, waited, troubles):
                         each.end()
                         return
         except SiklusError as error:
-            say(error)
+            troubles.failed(FAILED, error, part="start")
             if waited(seconds_of(project.settings.monitor.look)):
                 return
 
@@ -101,19 +105,26 @@ def run(find: Callable[[], OpenProject], opened: Opened, *, what: str) -> int:
     return 0
 
 
-def say(error: SiklusError) -> None:
-    tell("look_failed", level="error", code=error.code, reason=str(error))
-
-
-def _look(each: Round) -> None:
+@contextmanager
+def _said(troubles: Troubles, part: str) -> Iterator[None]:
+    """What fails in the block is said, and the program goes on."""
     try:
-        each.look(datetime.now(UTC))
-        _deliver(each, wait=min(DELIVERY_SECONDS, each.every() / 2))
+        yield
     except SiklusError as error:
-        say(error)
+        troubles.failed(FAILED, error, part=part)
+    else:
+        troubles.done(part)
 
 
-def _paused(each: Round, waited: Waited) -> bool:
+def _look(each: Round, troubles: Troubles) -> None:
+    now = datetime.now(UTC)
+    with _said(troubles, "look"):
+        each.look(now)
+    with _said(troubles, "delivery"):
+        _deliver(each, wait=min(DELIVERY_SECONDS, each.every() / 2))
+
+
+def _paused(each: Round, waited: Waited, troubles: Troubles) -> bool:
     """Wait for the next look, and deliver meanwhile what is due; whether ``waited`` says to stop."""
     every = each.every()
     until = time.monotonic() + every - time.time() % every
@@ -121,10 +132,8 @@ def _paused(each: Round, waited: Waited) -> bool:
         if waited(min(left, PAUSE_SECONDS)):
             return True
         if left > PAUSE_SECONDS:
-            try:
+            with _said(troubles, "delivery"):
                 _deliver(each, wait=BETWEEN_SECONDS)
-            except SiklusError as error:
-                say(error)
     return False
 
 

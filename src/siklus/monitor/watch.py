@@ -42,9 +42,10 @@ from siklus.monitor.notify.opening import open_receivers
 from siklus.monitor.prometheus import PrometheusCounts
 from siklus.monitor.quality.watch import QualitySeen, QualityWatch
 from siklus.monitor.readings import unseen_shares
-from siklus.monitor.rounds import Round, Waited, go_round, run, say
+from siklus.monitor.rounds import FAILED, Round, Waited, go_round, run
 from siklus.monitor.signals import Signal
 from siklus.monitor.subject import Pinned, Subject, Subjects, add_subject_options, pinned_by
+from siklus.monitor.troubles import Troubles
 from siklus.monitor.usage import UsageMeter
 from siklus.monitor.watches import Watches
 from siklus.project.durations import seconds_of
@@ -78,6 +79,7 @@ class Watch:
         self._meter, self._history = UsageMeter(), History()
         self._quality = QualityWatch(Layout(project.paths.records), project.settings)
         self._seen_quality: QualitySeen | None = None
+        self._troubles = Troubles()
         self._alerts = Alerts(control, project.settings.project.name)
         self._watches = Watches(control, project.settings.project.name)
         self._rules = project_rules(project.settings)
@@ -177,7 +179,9 @@ class Watch:
         try:
             self._seen_quality = self._quality.look(subject.bundle, answered=answered, now=now)
         except SiklusError as error:
-            say(error)
+            self._troubles.failed(FAILED, error, part="quality")
+        else:
+            self._troubles.done("quality")
         found = self._seen_quality
         return found if found is not None and found.version == subject.version else None
 
