@@ -42,6 +42,7 @@ from siklus.monitor.looks import project_looks
 from siklus.monitor.notify.courier import Delivery
 from siklus.monitor.rounds import Round, run
 from siklus.monitor.subject import Subjects
+from siklus.monitor.troubles import Troubles
 from siklus.monitor.watch import Watch, checked_project, replica_of
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
@@ -93,6 +94,7 @@ class Loop:
         self._workshop = Workshop(project.paths, environment=environment)
         self._course = Course(project, self._retrainings, self._workshop)
         self._live = Live(project, control, tell=tell)
+        self._troubles = Troubles()
         self._busy, self._took = False, 0.0
 
     @property
@@ -109,17 +111,17 @@ class Loop:
     def turn(self, *, now: datetime) -> Turn:
         """Look, and where this loop has the lease, decide and carry out."""
         begun = time.monotonic()
-        seen = _tried("look", lambda: self._watch.look(now=now))
-        _tried("asks", lambda: self._retrainings.take_asks(asks_folder(self._project.paths)))
-        decided = bool(_tried("lease", self._lease.held))
+        seen = self._tried("look", lambda: self._watch.look(now=now))
+        self._tried("asks", lambda: self._retrainings.take_asks(asks_folder(self._project.paths)))
+        decided = bool(self._tried("lease", self._lease.held))
         if decided:
-            _tried("rollout", lambda: self._take_step(now=now))
-            _tried("live", lambda: self._live.reconcile(now))  # at once: it is counted by step from now on
-            _tried("triggers", lambda: self._ask_triggers(seen, now=now))
-            _tried("retraining", lambda: self._go_on_training(seen, now=now))
-            _tried("start", lambda: self._begin_rollout(now=now))
-            _tried("live", lambda: self._live.reconcile(now))
-        self._busy = decided and bool(_tried("state", self._is_busy))
+            self._tried("rollout", lambda: self._take_step(now=now))
+            self._tried("live", lambda: self._live.reconcile(now))  # at once: its step counts from now
+            self._tried("triggers", lambda: self._ask_triggers(seen, now=now))
+            self._tried("retraining", lambda: self._go_on_training(seen, now=now))
+            self._tried("start", lambda: self._begin_rollout(now=now))
+            self._tried("live", lambda: self._live.reconcile(now))
+        self._busy = decided and bool(self._tried("state", self._is_busy))
         self._took = time.monotonic() - begun
         return Turn(seen=seen, decided=decided)
 
@@ -131,7 +133,19 @@ class Loop:
         """End the training that is at work, whose finished steps are kept, and let go of the lease."""
         self._workshop.end()
         self._live.close()
-        _tried("lease", self._lease.release)
+        self._tried("lease", self._lease.release)
+
+    def _tried(self, part: str, act: Callable[[], Done]) -> Done | None:
+        try:
+            found = act()
+        except SiklusError as error:
+            if error.code in OVERTAKEN:
+                tell("turn_failed", part=part, code=error.code, reason=str(error))
+            else:
+                self._troubles.failed("turn_failed", error, part=part)
+            return None
+        self._troubles.done(part)
+        return found
 
     def _take_step(self, *, now: datetime) -> None:
         """The rollout that goes on: held against what is known by now, and moved where that says so."""
@@ -207,15 +221,6 @@ def draft_of(
 def holder_of(project: OpenProject) -> str:
     """This machine's loop among all of the model: the state's name, which outlives a process."""
     return f"{replica_of(project.paths.run)}@{socket.gethostname()}"
-
-
-def _tried(part: str, act: Callable[[], Done]) -> Done | None:
-    try:
-        return act()
-    except SiklusError as error:
-        level = "info" if error.code in OVERTAKEN else "error"
-        tell("turn_failed", level=level, part=part, code=error.code, reason=str(error))
-        return None
 
 
 def _count(seen: Seen | None, signal: str) -> int:
