@@ -5,10 +5,12 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from msgspec.structs import replace
 
 from siklus.automation.loop import Loop, draft_of
 from siklus.automation.retraining.jobs import Outcome, Retraining
@@ -16,6 +18,7 @@ from siklus.automation.retraining.retrainings import Retrainings
 from siklus.automation.retraining.signs import Signs
 from siklus.automation.rollout.rollout import Rollout
 from siklus.automation.rollout.rollouts import Rollouts
+from siklus.errors import AutomationError
 from siklus.registry.asks import Ask, asks_folder, leave_ask
 from siklus.registry.control import Control, open_control
 from siklus.registry.policy import Allotment
@@ -105,18 +108,25 @@ def test_a_challenger_that_was_accepted_is_a_shadow_within_the_turn(here: Place)
     assert here.published() == [("champion", 7, 1.0), ("challenger", 8, 0.0)]
 
 
-def test_a_rollout_that_a_loop_began_just_before_it_died_is_not_begun_again(here: Place) -> None:
+def test_a_rollout_begins_with_its_job_knowing_of_it_or_not_at_all(here: Place) -> None:
+    """So no loop, wherever another one has died, begins it again."""
     job = here.accepted()
-    begun = here.rollouts.start(here.draft(job))
+    stale = replace(job, revision=job.revision + 1)
+    with pytest.raises(AutomationError, match="AU030"):
+        here.rollouts.start(here.draft(job), attach=partial(here.retrainings.attach, job=stale))
+    assert here.rollouts.history() == []
     here.loop().turn(now=at(minutes=1))
+    here.loop().turn(now=at(minutes=2))
+    [begun] = here.rollouts.history()
     found = here.retrainings.get(job.number)
     assert found is not None
     assert found.rollout == begun.number
-    assert [each.number for each in here.rollouts.history()] == [begun.number]
 
 
 def test_a_person_who_deals_requests_otherwise_ends_the_rollout(here: Place) -> None:
-    begun = here.rollouts.start(here.draft(here.accepted()))
+    here.accepted()
+    here.loop().turn(now=at(seconds=1))
+    [begun] = here.rollouts.history()
     champion = begun.champion
     here.traffic.append(Allotment(arms=(champion,)), follows=begun.traffic, by="jane", now=at(minutes=1))
     here.loop().turn(now=at(minutes=2))

@@ -80,7 +80,8 @@ def test_a_job_from_its_trigger_to_its_rollout(
     assert (job.state, job.ended, job.bundle) == ("accepted", NOW + 2 * HOUR, "sha256:0")
     assert retrainings.current() is None
     assert retrainings.accepted() == job
-    job = retrainings.attach(job, 7)
+    with control.transaction() as connection:
+        job = retrainings.attach(connection, 7, job=job)
     assert retrainings.accepted() is None
     assert retrainings.history() == [job]
     assert job.rollout == 7
@@ -238,13 +239,20 @@ def test_the_same_outcome_again_is_no_news(retrainings: Retrainings, control: Co
     assert other.since == NOW + HOUR  # patience is counted from here
 
 
-def test_who_decides_on_what_somebody_else_has_changed_is_told(retrainings: Retrainings) -> None:
+def test_who_decides_on_what_somebody_else_has_changed_is_told(
+    retrainings: Retrainings, control: Control
+) -> None:
     job = begun(retrainings)
     retrainings.started(job, now=NOW)
+
+    def attach() -> Retraining:
+        with control.transaction() as connection:
+            return retrainings.attach(connection, 1, job=job)
+
     for act in (
         lambda: retrainings.started(job, now=NOW),
         lambda: retrainings.record(job, ACCEPTED, now=NOW),
-        lambda: retrainings.attach(job, 1),
+        attach,
     ):
         with pytest.raises(AutomationError) as caught:
             act()

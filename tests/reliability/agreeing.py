@@ -77,7 +77,7 @@ class Story:
             over = sum(f" {word}:" in text for text in named for word in ("refused", "failed", "accepted"))
             assert over == (0 if job.under_way else 1), named
             mine = [rollout.number for rollout in self.rollouts if rollout.retraining == job.number]
-            assert mine in ([], [job.rollout]) or job.rollout is None
+            assert mine == ([] if job.rollout is None else [job.rollout])
 
     def _check_told(self) -> None:
         """Every piece of news waits or was delivered, at least once."""

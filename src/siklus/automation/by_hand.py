@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from siklus.automation.rollout.accounts import account, frozen
 from siklus.automation.rollout.freezes import Freeze, Freezes
 from siklus.automation.rollout.rollout import Rollout
-from siklus.automation.rollout.rollouts import CONFLICT, Also, nothing_else
+from siklus.automation.rollout.rollouts import CONFLICT
 from siklus.automation.rollout.table import RolloutRows
 from siklus.automation.rollout.transitions import By, ended
 from siklus.errors import AutomationError
@@ -17,7 +17,7 @@ from siklus.monitor.amounts import amount
 from siklus.project.durations import seconds_or_zero
 from siklus.project.loop import RolloutPlan
 from siklus.registry.control import Control
-from siklus.registry.journal import Entry, Journal, evidence_of
+from siklus.registry.journal import Also, Entry, Journal, evidence_of, nobody
 from siklus.registry.policy import Allotment, TrafficPolicy
 from siklus.registry.traffic import NOTHING, Traffic
 
@@ -52,15 +52,14 @@ class Changed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ByHand:
-    """What people decide about one model. ``also`` is that of `Rollouts`."""
+    """What people decide about one model. ``also`` is that of `Journal`."""
 
-    def __init__(self, control: Control, model: str, *, also: Also = nothing_else) -> None:
+    def __init__(self, control: Control, model: str, *, also: Also = nobody) -> None:
         self._control = control
-        self._also = also
         self._rows = RolloutRows(control, model)
         self._traffic = Traffic(control, model)
         self._freezes = Freezes(control, model)
-        self._journal = Journal(control, model)
+        self._journal = Journal(control, model, also=also)
 
     def decide(self, change: Change, *, seen: TrafficPolicy | None) -> TrafficPolicy:
         """One transaction: the next revision, the journal's entry, the end of a rollout, the freeze.
@@ -90,7 +89,6 @@ class ByHand:
             if change.frozen_until is not None:
                 entries.append(self._freeze(connection, change, until=change.frozen_until))
             self._journal.write(connection, *entries)
-            self._also(connection, entries)
         return policy
 
     def _end_rollout(

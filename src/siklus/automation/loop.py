@@ -184,15 +184,11 @@ class Loop:
     def _begin_rollout(self, *, now: datetime) -> None:
         """The challenger that was accepted last, unless rollouts are frozen or for people to start."""
         job = self._retrainings.accepted()
-        if job is None:
+        if job is None or not self._may_begin(now):
             return
-        # One that a loop has begun just before it died is found here.
-        begun = next((each for each in self._rollouts.history() if each.retraining == job.number), None)
-        if begun is None and self._may_begin(now):
-            draft = draft_of(job, self._traffic.current(), plan=self._settings.rollout, now=now)
-            begun = None if draft is None else self._rollouts.start(draft)
-        if begun is not None:
-            self._retrainings.attach(job, begun.number)
+        draft = draft_of(job, self._traffic.current(), plan=self._settings.rollout, now=now)
+        if draft is not None:
+            self._rollouts.start(draft, attach=partial(self._retrainings.attach, job=job))
 
     def _may_begin(self, now: datetime) -> bool:
         free = self._rollouts.current() is None and self._rollouts.frozen(now) is None

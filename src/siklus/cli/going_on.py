@@ -3,14 +3,15 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 
-import sqlalchemy as sa
 from msgspec import structs
 
 from siklus.automation.retraining.retrainings import Retrainings
 from siklus.automation.rollout.allotments import allotment_of
 from siklus.automation.rollout.rollout import Kind, Rollout
 from siklus.automation.rollout.rollouts import Rollouts, drafted
+from siklus.automation.telling import Telling
 from siklus.cli.control import author, has_control, project_control
 from siklus.cli.policies import arm_of, current_policy
 from siklus.cli.registered import registry_of
@@ -25,7 +26,7 @@ from siklus.registry.publish import bring
 def open_rollouts(project: OpenProject) -> Iterator[Rollouts]:
     """The project's rollouts; RegistryError RG010 when their database does not answer."""
     with project_control(project) as control:
-        yield Rollouts(control, project.settings.project.name)
+        yield Rollouts(control, project.settings.project.name, also=Telling(control, project.settings))
 
 
 @contextmanager
@@ -72,12 +73,9 @@ def begin(project: OpenProject, draft: Rollout) -> Rollout:
     bring(both, name, project.paths.bundles, registry=lambda: registry_of(project))
     with project_control(project) as control:
         retrainings = Retrainings(control, name)
+        rollouts = Rollouts(control, name, also=Telling(control, project.settings))
         job = retrainings.accepted()
         if job is None or job.version != draft.challenger.version:
-            return Rollouts(control, name).start(draft)
-
-        def attach(connection: sa.Connection, number: int) -> None:
-            retrainings.attach_within(connection, job, number)
-
+            return rollouts.start(draft)
         draft = structs.replace(draft, retraining=job.number)
-        return Rollouts(control, name).start(draft, attach=attach)
+        return rollouts.start(draft, attach=partial(retrainings.attach, job=job))

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from siklus.automation.by_hand import ByHand, Change, Kind, with_freeze
+from siklus.automation.telling import Telling
 from siklus.cli.control import author, has_control, project_control
 from siklus.cli.registered import registry_of
 from siklus.errors import RegistryError
@@ -76,8 +77,7 @@ def decide(
             published=NOTHING if published is None else published.revision,
         )
         with project_control(project) as control:
-            policy = ByHand(control, project.settings.project.name).decide(
-                with_freeze(change, project.settings.rollout), seen=seen
-            )
+            hand = ByHand(control, project.settings.project.name, also=Telling(control, project.settings))
+            policy = hand.decide(with_freeze(change, project.settings.rollout), seen=seen)
     publish(policy, project.paths, registry=lambda: registry_of(project))
     return policy

@@ -1,8 +1,8 @@
 """The journal: what was decided about a model, when, by whom, on what evidence. No entry ever changes."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import sqlalchemy as sa
@@ -59,12 +59,21 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-class Journal:
-    """The entries about one model."""
+# Told of entries within the transaction that writes them, to write what somebody must hear of them.
+Also: TypeAlias = Callable[[sa.Connection, Sequence[Entry]], None]
 
-    def __init__(self, control: Control, model: str) -> None:
+
+def nobody(_connection: sa.Connection, _entries: Sequence[Entry]) -> None:
+    """Nobody hears of it."""
+
+
+class Journal:
+    """The entries about one model. ``also`` is told of what is written here."""
+
+    def __init__(self, control: Control, model: str, *, also: Also = nobody) -> None:
         self._control = control
         self._model = model
+        self._also = also
         control.ensure(ENTRIES)
 
     def append(self, *entries: Entry) -> None:
@@ -76,6 +85,8 @@ class Journal:
         """The same within a transaction of the caller's: decided and journaled, or neither."""
         for entry in entries:
             connection.execute(ENTRIES.insert().values(self._row(entry)))
+        if entries:
+            self._also(connection, entries)
 
     def history(
         self, *, limit: int = 20, kinds: Collection[str] = (), at: datetime | None = None

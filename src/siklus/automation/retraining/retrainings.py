@@ -5,10 +5,8 @@ it; and it says which state of the job, or of the pace, it follows. So of two lo
 that dies has either decided or not.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TypeAlias
 
 import sqlalchemy as sa
 from msgspec import structs
@@ -41,14 +39,7 @@ from siklus.events import tell
 from siklus.project.loop import Retrain
 from siklus.registry.asks import Ask, left_asks
 from siklus.registry.control import Control
-from siklus.registry.journal import Entry, Journal
-
-# Told of the entries of each decision within its transaction, to write what somebody must hear of it.
-Also: TypeAlias = Callable[[sa.Connection, tuple[Entry, ...]], None]
-
-
-def nobody(_connection: sa.Connection, _entries: tuple[Entry, ...]) -> None:
-    """Nobody hears of it."""
+from siklus.registry.journal import Also, Journal, nobody
 
 
 class Retrainings:
@@ -56,8 +47,8 @@ class Retrainings:
     of another format; other errors are those of `Control.transaction`."""
 
     def __init__(self, control: Control, model: str, *, also: Also = nobody) -> None:
-        self._control, self._model, self._also = control, model, also
-        self._journal = Journal(control, model)
+        self._control, self._model = control, model
+        self._journal = Journal(control, model, also=also)
         self._stuck: set[Path] = set()  # files that were taken, and cannot be removed
         control.ensure(JOBS, ASKS, PACES)
 
@@ -90,7 +81,7 @@ class Retrainings:
         try:
             with self._control.transaction() as connection:
                 connection.execute(ASKS.insert().values(row))
-                self._written(connection, ask_entry(ask))
+                self._journal.write(connection, ask_entry(ask))
         except sa.exc.IntegrityError:
             return False
         return True
@@ -146,11 +137,11 @@ class Retrainings:
             if not found.begins:
                 self._keep_pace(connection, found.pace, follows=revision)
                 if found.news:
-                    self._written(connection, considered_entry(found, now=now))
+                    self._journal.write(connection, considered_entry(found, now=now))
                 return None
             self._keep_pace(connection, begun_pace(found.pace, signs, now=now), follows=revision)
             job = self._begun(connection, found, signs, now=now)
-            self._written(connection, begun_entry(job))
+            self._journal.write(connection, begun_entry(job))
             return job
 
     # A job's life.
@@ -160,7 +151,7 @@ class Retrainings:
         after = structs.replace(job, state="training", since=now, attempts=job.attempts + 1)
         with self._control.transaction() as connection:
             job = self._kept(connection, after)
-            self._written(connection, started_entry(job))
+            self._journal.write(connection, started_entry(job))
             return job
 
     def record(self, job: Retraining, outcome: Outcome, *, now: datetime) -> Retraining:
@@ -183,16 +174,14 @@ class Retrainings:
             if over:
                 revision, pace = self._pace_in(connection)
                 self._keep_pace(connection, ended_pace(pace, now=now), follows=revision)
-            self._written(connection, recorded_entry(kept, outcome))
+            self._journal.write(connection, recorded_entry(kept, outcome))
         return kept
 
-    def attach(self, job: Retraining, rollout: int) -> Retraining:
-        """Its challenger is being rolled out. The rollout's own start is what the journal has."""
-        with self._control.transaction() as connection:
-            return self.attach_within(connection, job, rollout)
+    def attach(self, connection: sa.Connection, rollout: int, *, job: Retraining) -> Retraining:
+        """Its challenger is being rolled out, within the transaction that begins it: both, or neither.
 
-    def attach_within(self, connection: sa.Connection, job: Retraining, rollout: int) -> Retraining:
-        """The same within a transaction of the caller's: a rollout begun and attached, or neither."""
+        The rollout's own start is what the journal has.
+        """
         return self._kept(connection, structs.replace(job, rollout=rollout))
 
     # Rows.
@@ -254,10 +243,6 @@ class Retrainings:
         seen = (PACES.c.model == self._model) & (PACES.c.revision == follows)
         if connection.execute(PACES.update().where(seen).values(row)).rowcount != 1:
             raise self._overtaken("another loop has looked since")
-
-    def _written(self, connection: sa.Connection, entry: Entry) -> None:
-        self._journal.write(connection, entry)
-        self._also(connection, (entry,))
 
     def _overtaken(self, what: str) -> AutomationError:
         return AutomationError("AU030", f"{self._model}: {what}", expected="one loop that decides")

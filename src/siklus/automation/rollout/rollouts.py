@@ -1,6 +1,6 @@
 """Rollouts in the control database: each decision is one transaction of state, traffic policy and journal."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TypeAlias
@@ -18,22 +18,15 @@ from siklus.errors import AutomationError, RegistryError
 from siklus.project.durations import seconds_or_zero
 from siklus.project.loop import RolloutPlan
 from siklus.registry.control import Control
-from siklus.registry.journal import AUTHOR, Entry, Journal
+from siklus.registry.journal import AUTHOR, Also, Entry, Journal, nobody
 from siklus.registry.policy import PolicyArm, TrafficPolicy
 from siklus.registry.traffic import Traffic
 
 CONFLICT = "AU013"  # somebody else has decided meanwhile: look again, at the next turn
 OVERTAKEN = "RG014"  # the traffic policy's own word for it
 
-# Writes in the same transaction what somebody must hear of these entries.
-Also: TypeAlias = Callable[[sa.Connection, Sequence[Entry]], None]
-
-# Notes a new rollout's number in its transaction, such as `Retrainings.attach_within`.
-Attach: TypeAlias = Callable[[sa.Connection, int], None]
-
-
-def nothing_else(_connection: sa.Connection, _entries: Sequence[Entry]) -> None:
-    """Write nothing more."""
+# Notes a new rollout's number in its transaction, as `Retrainings.attach` does.
+Attach: TypeAlias = Callable[[sa.Connection, int], object]
 
 
 def nothing_attached(_connection: sa.Connection, _number: int) -> None:
@@ -60,17 +53,16 @@ class Rollouts:
     """One model's rollouts and experiments, of which at most one goes on.
 
     Whoever decides says what it saw: of two at once one gets AutomationError AU013, and nothing of its
-    decision is written. ``also`` may write more into the transaction of each decision.
+    decision is written. ``also`` is that of `Journal`.
     """
 
-    def __init__(self, control: Control, model: str, *, also: Also = nothing_else) -> None:
+    def __init__(self, control: Control, model: str, *, also: Also = nobody) -> None:
         self._control = control
         self._model = model
-        self._also = also
         self._rows = RolloutRows(control, model)
         self._traffic = Traffic(control, model)
         self._freezes = Freezes(control, model)
-        self._journal = Journal(control, model)
+        self._journal = Journal(control, model, also=also)
 
     def current(self) -> Rollout | None:
         """The one that goes on, running or paused; None without one."""
@@ -125,7 +117,7 @@ class Rollouts:
             self._rows.insert(connection, begun)
             self._deal(connection, begun, policy=policy, entry=entry)
             attach(connection, begun.number)
-            self._keep(connection, entry)
+            self._journal.write(connection, entry)
         return begun
 
     def carry_out(
@@ -180,7 +172,7 @@ class Rollouts:
             return None
         with self._control.transaction() as connection:
             self._freezes.lift(connection)
-            self._keep(connection, thawed(freeze, by=by, now=now, reason=reason))
+            self._journal.write(connection, thawed(freeze, by=by, now=now, reason=reason))
         return freeze
 
     def _turn(
@@ -204,7 +196,7 @@ class Rollouts:
             self._deal(connection, after, policy=policy, entry=entry)
             if freeze is not None:
                 self._freezes.write(connection, freeze)
-            self._keep(connection, entry, *([] if freeze is None else [frozen(freeze)]))
+            self._journal.write(connection, entry, *([] if freeze is None else [frozen(freeze)]))
         return after
 
     def _noted(
@@ -213,7 +205,7 @@ class Rollouts:
         """A turn that leaves everybody where they are."""
         with self._deciding(rollout) as connection:
             self._follow(connection, after, seen=rollout, looked=looked)
-            self._keep(connection, *entries)
+            self._journal.write(connection, *entries)
         return after
 
     def _policy(self, rollout: Rollout) -> TrafficPolicy:
@@ -253,11 +245,6 @@ class Rollouts:
             reason=entry.text,
         )
         self._traffic.write(connection, made, follows=policy.revision)
-
-    def _keep(self, connection: sa.Connection, *entries: Entry) -> None:
-        self._journal.write(connection, *entries)
-        if entries:
-            self._also(connection, entries)
 
 
 def freeze_after(rollout: Rollout, *, by: str, now: datetime) -> Freeze | None:
