@@ -2,17 +2,21 @@
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import msgspec
 import psutil
 import pytest
 
 from siklus.cli.launching import served
 from siklus.cli.up import introduction
+from siklus.contract.columns import read_contract, write_contract
 from siklus.project.file import open_project
+from siklus.project.sections import Serve
 from tests.cli.projects import new_project, siklus, straight_rows
 from tests.reliability.living import SETTINGS, Living, living, until
 
@@ -88,11 +92,44 @@ def test_without_looks_there_is_nothing_to_decide_on(tmp_path: Path) -> None:
     assert "AU091" in found.err
 
 
+def test_a_port_that_somebody_has_is_said_before_anything_is_trained(tmp_path: Path) -> None:
+    folder = new_project(tmp_path / "line", straight_rows(50))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        found = siklus("up", "-C", folder, "--port", str(taken.getsockname()[1]))
+    assert found.code == 2
+    assert "SV003" in found.err
+    assert "training" not in found.err
+    assert found.out == ""
+
+
+@pytest.mark.parametrize(
+    ("more", "sensitive", "why"),
+    [
+        ("[records]\nenabled = false\n", False, "[records] enabled = false"),
+        ("", True, "'a' is sensitive, and not logged"),
+    ],
+)
+def test_a_loop_that_cannot_learn_says_so(tmp_path: Path, more: str, sensitive: bool, why: str) -> None:
+    folder = new_project(tmp_path / "line", straight_rows(50), more=more)
+    if sensitive:
+        contract = read_contract(folder / "contract.json")
+        first, *others = contract.columns
+        columns = (msgspec.structs.replace(first, sensitive=True), *others)
+        write_contract(folder / "contract.json", msgspec.structs.replace(contract, columns=columns))
+    project = open_project(folder, environment={})
+    assert f"learns nothing from what it answers: {why}" in "\n".join(introduction(project, Serve()))
+    assert (
+        f"Nothing can be learnt from what is answered: {why}"
+        in siklus("retrain", "--dry-run", "-C", folder).out
+    )
+
+
 def test_it_says_once_what_it_will_do(tmp_path: Path) -> None:
     more = '[rollout]\nsteps = ["shadow", 0.05, 1.0]\nhold = "2h"\n[retrain]\non = ["drift"]\nnotify = []\n'
     project = open_project(new_project(tmp_path / "line", straight_rows(50), more=more), environment={})
     said = "\n".join(introduction(project, served(project, {"port": 8123})))
     assert "line answers at http://127.0.0.1:8123" in said
-    assert "retrains   on drift; at most 2 a day, 6h apart" in said
+    assert "retrains   on drift; at most 2 a day, 6h apart, each after 2,000 new outcomes" in said
+    assert "learns nothing" not in said
     assert "by shadow, 5 %, 100 %, at least 2h on each" in said
     assert "tells      nobody" in said

@@ -17,6 +17,7 @@ from siklus.automation.retraining.verdict import Verdict
 from siklus.automation.rollout.accounts import under_way
 from siklus.automation.rollout.rollouts import Rollouts
 from siklus.bundle.read import Bundle
+from siklus.cli.unlearned import unlearned
 from siklus.errors import SiklusError
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.quality.estimate import expected_quality
@@ -35,7 +36,7 @@ class Outlook(Struct, frozen=True, kw_only=True):
     the loop from it; ``loop``: whether one runs.
 
     ``rows``: what it would be trained on, and ``findings`` of the guards; where that cannot be said,
-    ``rows_problem`` says why.
+    ``rows_problem`` says why. ``unlearned``: why nothing that is answered can be learnt from; "" if it can.
     """
 
     version: str | None
@@ -49,6 +50,7 @@ class Outlook(Struct, frozen=True, kw_only=True):
     rows: RowsTaken | None = None
     findings: tuple[Finding, ...] = ()
     rows_problem: str = ""
+    unlearned: str = ""
 
 
 def outlook_of(project: OpenProject, control: Control, *, now: datetime, loop: bool) -> Outlook:
@@ -68,6 +70,7 @@ def outlook_of(project: OpenProject, control: Control, *, now: datetime, loop: b
         asks=len(found.asks),
         hold=found.hold,
         verdict=found.verdict,
+        unlearned=unlearned(project),
     )
     try:
         note = _rows(project, None if subject is None else subject.bundle, now=now)

@@ -125,6 +125,8 @@ def _said(sign: ColumnSign) -> str:
 
 
 def _rows(outlook: Outlook) -> Iterator[str]:
+    if outlook.unlearned:
+        yield f"Nothing can be learnt from what is answered: {outlook.unlearned}."
     if outlook.rows_problem:
         yield f"Rows to train on: {outlook.rows_problem}"
         return

@@ -24,12 +24,14 @@ from siklus.cli.output import command_app, remarks
 from siklus.cli.policies import current_policy, published_policy
 from siklus.cli.progress import TrainingProgress
 from siklus.cli.registered import has_registry, registry_of
+from siklus.cli.unlearned import unlearned
 from siklus.errors import AutomationError
 from siklus.files import disk_errors
 from siklus.monitor.amounts import amount
 from siklus.project.file import OpenProject
 from siklus.project.loop import SHADOW
 from siklus.project.sections import Serve
+from siklus.serve.wire.listening import listening
 from siklus.train.run import Training
 from siklus.train.setting import setting_of
 from siklus.train.steps import Span
@@ -60,6 +62,8 @@ def up(
         raise AutomationError("AU091", what, expected="enabled = true, or `siklus serve`")
     settings = served(found, changes_of(host=host, port=port, workers=workers, uds=uds, insecure=insecure))
     _hold(found.paths.run / LOCK)
+    with listening(settings):
+        pass  # a port that somebody has is said before a training takes its time
     if _has_version(found) or _first_version(found):
         words = [*following(found), *looped(found)]
         _introduce(found, settings)
@@ -142,11 +146,13 @@ def introduction(project: OpenProject, settings: Serve) -> list[str]:
     steps = [step if step == SHADOW else amount(float(step), "share") for step in rollout.steps]
     triggers = ", ".join(retrain.on) or "nothing but `siklus retrain`"
     way = f"by {', '.join(steps)}, at least {rollout.hold} on each"
+    why = unlearned(project)
     return [
         f"{project.settings.project.name} answers at {where}",
         f"  watches    a look every {look}: `siklus watch --once`, `siklus alerts list`",
-        f"  retrains   on {triggers}; at most {retrain.per_day} a day, {retrain.cooldown} apart: "
-        "`siklus retrain --dry-run`",
+        f"  retrains   on {triggers}; at most {retrain.per_day} a day, {retrain.cooldown} apart, each after "
+        f"{retrain.min_labels:,} new outcomes: `siklus retrain --dry-run`",
+        *([f"  BUT        learns nothing from what it answers: {why}"] if why else []),
         f"  rolls out  {way if rollout.automatic else 'by hand: `siklus rollout start VERSION`'}; "
         "back by itself: `siklus rollout`",
         f"  tells      {', '.join(receivers_of(project.settings)) or 'nobody'}; "
