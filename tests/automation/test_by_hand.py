@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from siklus.automation.by_hand import Change, Changed, Kind, shares, with_freeze
+from siklus.automation.by_hand import Change, Changed, ChangeKind, shares, with_freeze
 from siklus.errors import RegistryError
 from siklus.project.loop import RolloutPlan
 from siklus.registry.control import Control, open_control
@@ -34,7 +34,7 @@ def world(control: Control) -> World:
     return made
 
 
-def change(kind: Kind, allotment: Allotment, **more: object) -> Change:
+def change(kind: ChangeKind, allotment: Allotment, **more: object) -> Change:
     plain = Change(kind=kind, allotment=allotment, by="jane", now=after(hours=1))
     return msgspec.structs.replace(plain, **more)
 
@@ -52,7 +52,7 @@ TO_NEW, TO_OLD = everything_to(NEW, after=ALONE), everything_to(OLD, after=ALONE
     ],
 )
 def test_a_rollout_ends_with_it(
-    world: World, kind: Kind, allotment: Allotment, phase: str, words: str
+    world: World, kind: ChangeKind, allotment: Allotment, phase: str, words: str
 ) -> None:
     world.start()
     policy = world.by_hand.decide(change(kind, allotment, reason="I say so"), seen=world.policy)
@@ -84,7 +84,7 @@ def test_whoever_has_not_seen_the_latest_changes_nothing(world: World) -> None:
     assert world.kept() == before
 
 
-FREEZES: list[tuple[Kind, str, bool]] = [
+FREEZES: list[tuple[ChangeKind, str, bool]] = [
     ("rollback", "1d", True),
     ("rollback", "0s", False),
     ("promotion", "1d", False),
@@ -92,7 +92,7 @@ FREEZES: list[tuple[Kind, str, bool]] = [
 
 
 @pytest.mark.parametrize(("kind", "freeze", "frozen"), FREEZES)
-def test_only_a_rollback_freezes(world: World, kind: Kind, freeze: str, frozen: bool) -> None:
+def test_only_a_rollback_freezes(world: World, kind: ChangeKind, freeze: str, frozen: bool) -> None:
     world.start()
     plan = RolloutPlan(freeze=freeze)
     world.by_hand.decide(with_freeze(change(kind, TO_OLD), plan), seen=world.policy)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from siklus.automation.retraining.logged import read_logged
-from siklus.automation.retraining.rows import Assembled, Wanted, assemble, beside, write_rows
+from siklus.automation.retraining.rows import Assembled, Wanted, assemble, columns_beside, write_rows
 from siklus.contract.columns import Category, Contract, Datetime, Number, Target
 from siklus.data.frames import table_of
 from siklus.data.sources import open_source
@@ -43,7 +43,7 @@ def assembled(
 ) -> Assembled:
     declared = None if source is None else table_of(source)
     logged = read_logged(
-        log.layout, log.contract, cut=cut, most=1_000, beside=beside(data, log.contract, declared)
+        log.layout, log.contract, cut=cut, most=1_000, beside=columns_beside(data, log.contract, declared)
     )
     wanted = Wanted(
         contract=log.contract,

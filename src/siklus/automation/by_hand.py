@@ -21,7 +21,7 @@ from siklus.registry.journal import Also, Entry, Journal, evidence_of, nobody
 from siklus.registry.policy import Allotment, TrafficPolicy
 from siklus.registry.traffic import NOTHING, Traffic
 
-Kind: TypeAlias = Literal["traffic", "promotion", "rollback"]
+ChangeKind: TypeAlias = Literal["traffic", "promotion", "rollback"]
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +30,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     ``frozen_until``: after a rollback, until when nothing is rolled out by itself.
     """
 
-    kind: Kind
+    kind: ChangeKind
     allotment: Allotment
     by: str
     now: datetime

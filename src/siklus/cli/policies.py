@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
-from siklus.automation.by_hand import ByHand, Change, Kind, with_freeze
+from siklus.automation.by_hand import ByHand, Change, ChangeKind, with_freeze
 from siklus.automation.telling import Telling
 from siklus.cli.control import author, has_control, project_control
 from siklus.cli.registered import registry_of
@@ -52,7 +52,7 @@ def decide(
     *,
     seen: TrafficPolicy | None,
     reason: str,
-    kind: Kind = "traffic",
+    kind: ChangeKind = "traffic",
 ) -> TrafficPolicy:
     """Make this the next revision after the one ``seen``, journal and publish it; the same allotment is none.
 

@@ -15,7 +15,7 @@ from siklus.bundle.session import ROWS_INPUT, OnnxSession
 from siklus.contract.decode import decode_records
 from siklus.contract.examples import example_row
 from siklus.drill.broken_graphs import NoSurgery, direction, failing_graph, rounds_for, slow_graph
-from siklus.drill.by_hand import begin_canary, end_rollout
+from siklus.drill.canaries import begin_canary, end_rollout
 from siklus.drill.challengers import challenger
 from siklus.drill.expectations import Expectation
 from siklus.drill.faults import MAIL_SECONDS, Attempt, Fault, Injection, NotPossible, Scene

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
-from siklus.drill.by_hand import begin_canary, end_rollout
+from siklus.drill.canaries import begin_canary, end_rollout
 from siklus.drill.challengers import challenger, registry_of
 from siklus.drill.expectations import Expectation
 from siklus.drill.faults import Attempt, Fault, Injection, NotPossible, Scene, alarm_expected, nothing_fails

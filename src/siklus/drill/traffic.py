@@ -7,10 +7,9 @@ a slow challenger, and both would look alike.
 import http.client
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -50,7 +49,6 @@ class Tally:
     failed: int = 0
     refused: int = 0
     broken: int = 0
-    by_version: Counter[str] = field(default_factory=Counter)
 
 
 class Traffic:
@@ -118,7 +116,7 @@ class Traffic:
         else:
             status, answer = self._post(connection, "/predict/batch", {"instances": rows})
         with self._turn:
-            self._tally = _counted(self._tally, status, str(answer.get("version", "")))
+            self._tally = _counted(self._tally, status)
         if status != http.client.OK:
             return []
         return list(answer["prediction_ids"] if "prediction_ids" in answer else [answer["prediction_id"]])
@@ -157,11 +155,10 @@ class Traffic:
                 self._troubles.append(Trouble(time.monotonic(), status, text))
 
 
-def _counted(tally: Tally, status: int, version: str) -> Tally:
+def _counted(tally: Tally, status: int) -> Tally:
     return replace(
         tally,
         asked=tally.asked + 1,
         failed=tally.failed + (status == 0 or status >= FAILED),
         refused=tally.refused + (0 < status < FAILED and status != http.client.OK),
-        by_version=tally.by_version + Counter([version] if version else []),
     )

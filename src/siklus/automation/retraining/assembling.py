@@ -11,7 +11,7 @@ from siklus.automation.retraining.guards import Mask, guard
 from siklus.automation.retraining.jumped import Told, jumped
 from siklus.automation.retraining.logged import Logged, read_logged
 from siklus.automation.retraining.retrained import Finding, RowsTaken, of_itself
-from siklus.automation.retraining.rows import Wanted, assemble, beside, write_rows
+from siklus.automation.retraining.rows import Wanted, assemble, columns_beside, write_rows
 from siklus.automation.retraining.trusted import trusted_rows
 from siklus.bundle.papers import Origin
 from siklus.bundle.read import Bundle
@@ -114,7 +114,7 @@ def _assembled(job: Job, champion: Bundle | None) -> RowsNote:
         contract,
         cut=cut,
         most=data.max_rows,
-        beside=beside(data, contract, declared),
+        beside=columns_beside(data, contract, declared),
     )
     kept, findings = guard(
         logged.labels(classify=contract.task == "classification"), client_share=retrain.client_share

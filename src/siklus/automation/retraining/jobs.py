@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from siklus.automation.retraining.retrained import in_doubt
+from siklus.automation.retraining.retrained import Ending, in_doubt
 from siklus.automation.retraining.triggers import Consideration, Due
 from siklus.automation.retraining.verdict import Verdict
 from siklus.registry.asks import Ask
@@ -19,8 +19,7 @@ TRIGGER, RETRAINING, CHALLENGER = "trigger", "retraining", "challenger"  # kinds
 # of it. All others are over.
 State: TypeAlias = Literal["asked", "training", "undecided", "refused", "failed", "accepted"]
 UNDER_WAY: tuple[State, ...] = ("asked", "training", "undecided")
-Judged: TypeAlias = Literal["undecided", "refused", "failed", "accepted"]
-ENDS: Mapping[Judged, str] = {
+ENDS: Mapping[Ending, str] = {
     "undecided": "cannot be judged yet",
     "refused": "is refused",
     "failed": "failed",
@@ -81,7 +80,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """What came of a job. ``version``: the challenger, where one was registered, and ``bundle``: its digest;
     ``evidence``: for programs, the judgement or whatever else led here (`evidence_of`)."""
 
-    state: Judged
+    state: Ending
     reason: str
     version: int | None = None
     bundle: str | None = None

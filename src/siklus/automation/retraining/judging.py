@@ -27,7 +27,7 @@ from siklus.automation.retraining.retrained import (
     in_doubt,
     of_itself,
 )
-from siklus.automation.retraining.rows import beside, inside, timed
+from siklus.automation.retraining.rows import columns_beside, inside, timed
 from siklus.automation.retraining.trusted import judged_by, on_trusted
 from siklus.bundle.read import Bundle
 from siklus.errors import RowsRefused
@@ -178,7 +178,7 @@ def believed(opened: OpenProject, model: Bundle, *, now: datetime) -> tuple[Logg
         model.contract,
         cut=now,
         most=MOST_ROWS,
-        beside=beside(settings.data, model.contract, None),
+        beside=columns_beside(settings.data, model.contract, None),
     )
     every = np.ones(len(logged), dtype=bool)
     logged = logged.take(inside(_events(logged, settings.data), every, window=settings.retrain.window))

@@ -14,7 +14,7 @@ from siklus.stats.paired import Difference
 from siklus.train.gates import GateResult
 
 Judged: TypeAlias = Literal["accepted", "refused", "undecided"]
-Verdict: TypeAlias = Literal["accepted", "refused", "undecided", "failed"]
+Ending: TypeAlias = Judged | Literal["failed"]
 Guard: TypeAlias = Literal["client-share", "client-errors", "label-prior"]
 
 RESULT_FILE = "result.json"
@@ -104,7 +104,7 @@ class Retrained(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     trigger: str
-    verdict: Verdict
+    verdict: Ending
     reason: str
     began: datetime
     ended: datetime

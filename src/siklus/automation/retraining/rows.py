@@ -65,7 +65,7 @@ class Wanted:
     trusted: Table | None = None
 
 
-def beside(data: Data, contract: Contract, source: Table | None) -> Mapping[str, Types]:
+def columns_beside(data: Data, contract: Contract, source: Table | None) -> Mapping[str, Types]:
     """The columns that the split asks for and the contract does not have, with types as the source's."""
     asked = {name for name in (data.time, data.key, data.split.group) if name is not None}
     found: dict[str, Types] = {}
@@ -149,7 +149,7 @@ class _Parts:
 
 def _parts(source: Table | None, logged: Logged, data: Data, contract: Contract) -> _Parts:
     left_out: dict[str, int] = {}
-    names = [*contract.names, contract.target.name, *beside(data, contract, source)]
+    names = [*contract.names, contract.target.name, *columns_beside(data, contract, source)]
     table, in_ = logged.table.select(names), np.ones(len(logged), dtype=bool)
     if data.time is not None:
         table = table.with_column(data.time, timed(table[data.time], logged))

@@ -1,12 +1,11 @@
-"""Rollouts of the drill's own versions, begun and ended by hand as `siklus rollout` does it."""
+"""Canaries: rollouts of the drill's own versions, begun and ended as `siklus rollout` does it."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
-from siklus.automation.rollout.rollout import Rollout
-from siklus.automation.rollout.rollouts import Rollouts
+from siklus.automation.rollout.rollouts import Rollouts, drafted
 from siklus.drill.faults import Attempt, NotPossible, Scene
 from siklus.drill.sandbox_settings import CANARY
 from siklus.registry.policy import CHALLENGER, PolicyArm
@@ -23,20 +22,13 @@ def begin_canary(scene: Scene, version: Version) -> Attempt:
         policy = Traffic(control, settings.project.name).current()
         if policy is None:
             raise NotPossible("the sandbox has no traffic policy")
-        now = datetime.now(UTC)
-        draft = Rollout(
-            challenger=PolicyArm(
-                name=CHALLENGER, version=version.number, share=CANARY, digest=version.digest or ""
-            ),
-            champion=policy.allotment.champion,
-            plan=msgspec.structs.replace(settings.rollout, steps=(CANARY, 1.0)),
-            began=now,
-            since=now,
-            traffic=policy.revision,
-            by=AUTHOR,
-            reason="a drill",
+        challenger = PolicyArm(
+            name=CHALLENGER, version=version.number, share=CANARY, digest=version.digest or ""
         )
-        begun = Rollouts(control, settings.project.name).start(draft)
+        plan = msgspec.structs.replace(settings.rollout, steps=(CANARY, 1.0))
+        draft = drafted(challenger, policy=policy, plan=plan, now=datetime.now(UTC), by=AUTHOR)
+        named = msgspec.structs.replace(draft, reason="a drill")
+        begun = Rollouts(control, settings.project.name).start(named)
     return Attempt("begun", f"rollout {begun.number}")
 
 
