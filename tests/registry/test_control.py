@@ -95,3 +95,18 @@ def test_a_program_that_looks_opens_another_database_in_its_place(tmp_path: Path
 
     go_round(lambda: project, opened, waited=waited)
     assert known(file) == ["look 2", "look 3"]
+
+
+def test_whoever_locks_a_table_keeps_nobody_waiting_for_long(postgres: str, tmp_path: Path) -> None:
+    with (
+        open_control(postgres, file=tmp_path / "x") as control,
+        open_control(postgres, file=tmp_path / "x") as other,
+    ):
+        journal = Journal(control, "locked")
+        with other.transaction() as connection:
+            connection.exec_driver_sql("LOCK TABLE journal IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(RegistryError) as caught:
+                journal.append(entry("never"))
+        assert caught.value.code == "RG010"
+        journal.append(entry("then"))
+        assert [each.text for each in journal.history()] == ["then"]

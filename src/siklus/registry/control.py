@@ -19,7 +19,14 @@ from siklus.tracking.boundary import SQLITE_DISK_ERRORS, WRITABLE, shown
 
 SCHEMES = ("sqlite", "postgresql")
 BUSY_SECONDS = 10  # that a writer waits for another one; each of them needs milliseconds
-CONNECT_SECONDS = 8
+# A server that is gone without a word is noticed within half a minute.
+NETWORK = {
+    "connect_timeout": 8,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 CREATION_LOCK = 0x51C1  # PostgreSQL's advisory lock under which tables are made: any number of our own
 
 METADATA = sa.MetaData()
@@ -114,11 +121,19 @@ def _by_url(url: str) -> Control:
     need("psycopg", extra="postgres")
     engine = sa.create_engine(
         parsed.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": CONNECT_SECONDS},
+        connect_args={name: value for name, value in NETWORK.items() if name not in parsed.query},
         pool_size=1,
         pool_pre_ping=True,
     )
+    sa.event.listen(engine, "connect", _impatient)
     return Control(engine)
+
+
+def _impatient(connection: Any, _record: Any) -> None:
+    """Whoever locks a table for long keeps a PostgreSQL writer waiting no longer than a SQLite one."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+    connection.commit()
 
 
 def _sqlite(file: Path) -> Control:
