@@ -134,7 +134,7 @@ def headline_of(text: str, *, about: str) -> str:
 
     >>> headline_of("rollout 2 begins: version 3 beside version 2, as a shadow", about="rollout 2")
     'rollout 2 begins'
-    >>> headline_of("rollout 2: nothing speaks against version 3: to 5.0 %", about="rollout 2")
+    >>> headline_of("rollout 2: nothing speaks against version 3: to 5 %", about="rollout 2")
     'rollout 2: nothing speaks against version 3'
     """
     named = f"{about}: "
