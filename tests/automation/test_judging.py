@@ -52,6 +52,15 @@ def test_too_few_labels_tell_nothing_and_say_how_many_there_are() -> None:
     assert verdict_on(seen(None)).reason == "can't tell yet: 0 of 2,000 labels"
 
 
+def test_enough_labels_that_do_not_decide_are_not_said_to_be_too_few() -> None:
+    found = verdict_on(seen(evidence(-0.3, 0.9)))
+    assert found.reason.startswith(
+        f"can't tell yet: neither is shown to be better on {found.labels:,} labels, diff"
+    )
+    found = verdict_on(seen(evidence(None, None, rows=88), wanted=60))
+    assert found.reason == "can't tell yet: 88 labels are too few to say how far the two may differ"
+
+
 def test_below_4000_labels_a_promotion_is_warned_of() -> None:
     assert "weak evidence" in verdict_on(seen(evidence(-0.9, -0.1, rows=3_999))).warning
     assert verdict_on(seen(evidence(-0.9, -0.1, rows=4_000))).warning == ""

@@ -7,7 +7,7 @@ from siklus.automation.retraining.jobs import Outcome, Retraining
 from siklus.automation.retraining.judging import Contest, judge
 from siklus.automation.retraining.retrained import Judgement, Retrained
 from siklus.automation.retraining.retrainings import Retrainings
-from siklus.automation.retraining.workshop import Workshop
+from siklus.automation.retraining.workshop import LOG, Workshop
 from siklus.bundle.read import Bundle, open_cached
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
@@ -105,7 +105,8 @@ def _verdict(judgement: Judgement) -> Outcome:
 
 
 def _died(job: Retraining, *, now: datetime) -> Outcome:
-    reason = f"its process ended {job.attempts} times without a result; its log is beside the result"
+    where = f"retrainings/{job.number}/{LOG} in the state directory"
+    reason = f"its process ended {job.attempts} times without a result: {where} has its last words"
     ended = Retrained(
         number=job.number,
         trigger=job.trigger,

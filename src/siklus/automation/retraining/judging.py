@@ -106,7 +106,7 @@ def verdict_on(seen: Seen) -> Judgement:
     evidence, margin = seen.evidence, seen.margin
     labels = 0 if evidence is None else evidence.rows
     verdict: Judged = "undecided"
-    reason = f"can't tell yet: {labels:,} of {seen.wanted:,} labels{_range(evidence)}"
+    reason = f"can't tell yet: {_so_far(evidence, wanted=seen.wanted)}"
     worse = [part for part in seen.slices if part.evidence.worse]
     if seen.trusted is not None and seen.trusted.worse:
         verdict, reason = "refused", f"it is worse on the trusted rows: {_difference(seen.trusted)}"
@@ -137,6 +137,15 @@ def verdict_on(seen: Seen) -> Judgement:
         slices=seen.slices,
         findings=seen.findings,
     )
+
+
+def _so_far(evidence: ChallengeEvidence | None, *, wanted: int) -> str:
+    labels = 0 if evidence is None else evidence.rows
+    if evidence is None or labels < wanted:
+        return f"{labels:,} of {wanted:,} labels{_range(evidence)}"
+    if evidence.low is None:
+        return f"{labels:,} labels are too few to say how far the two may differ"
+    return f"neither is shown to be better on {labels:,} labels{_range(evidence)}"
 
 
 def _seen(contest: Contest, champion: Bundle, opened: OpenProject, now: datetime) -> Seen:
