@@ -117,14 +117,19 @@ def slow_regressor(path: Path, *, rounds: int, cells: int = 1) -> Path:
     return _sealed(path, numbers("a"), model, profile_numbers(np.arange(10.0)), "slow")
 
 
-def brittle_regressor(path: Path) -> Path:
-    """Value = a for 0, 1 and 2; for anything else the graph itself fails while it runs."""
+def brittle_regressor(path: Path, *, first: int = 0) -> Path:
+    """Value = a - first for it and the next two; for anything else the graph itself fails while it runs."""
     nodes = [
         *_filled(),
-        helper.make_node("Cast", ["filled"], ["place"], to=TensorProto.INT64),
+        helper.make_node("Sub", ["filled", "first"], ["moved"]),
+        helper.make_node("Cast", ["moved"], ["place"], to=TensorProto.INT64),
         helper.make_node("GatherElements", ["values", "place"], ["value"]),
     ]
-    model = _model(nodes, {"values": np.array([[0], [1], [2]], dtype=np.float32)}, 1, "value", 1)
+    constants = {
+        "values": np.array([[0], [1], [2]], dtype=np.float32),
+        "first": np.array([first], dtype=np.float32),
+    }
+    model = _model(nodes, constants, 1, "value", 1)
     return _sealed(path, numbers("a"), model, profile_numbers(np.arange(3.0)), "brittle")
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from siklus.serve.__main__ import main
-from tests.serve.bundles import classifier, regressor, slow_regressor
+from tests.serve.bundles import brittle_regressor, classifier, regressor, slow_regressor
 from tests.serve.servers import START_SECONDS, Server, events, serving, serving_bundle, start
 
 FROM_PYTHON = "import sys, siklus; siklus.serve(sys.argv[1], port=0)"
@@ -55,6 +55,24 @@ def test_it_stops_when_told_and_finishes_what_it_began(bundles: Path) -> None:
         assert b'{"prediction":3.0,' in answers
         with pytest.raises(httpx.ConnectError):
             httpx.get(f"{server.client.base_url}/live")
+
+
+def test_what_a_model_says_when_it_fails_is_one_line_of_the_log_and_no_clients_to_know(bundles: Path) -> None:
+    with serving_bundle(brittle_regressor(bundles / "brittle")) as server:
+        version = server.predict([1])["version"]
+        calls = [("/predict", {"features": [7]}), ("/predict/batch", {"instances": [[1], [7]]})]
+        answers = [server.client.post(path, json=body) for path, body in calls]
+        again = server.predict([2])["prediction"]
+        code, said = stopped(server, signal.SIGTERM)
+    assert [(answer.status_code, answer.json()["error"]["code"]) for answer in answers] == [
+        (500, "SV024")
+    ] * 2
+    assert "Gather" not in answers[0].text + answers[1].text
+    told = [event for event in events(said) if event["level"] != "info"]
+    wanted = [("model_failed", version, endpoint, "BN012") for endpoint, _ in calls]
+    assert [(each["event"], each["version"], each["endpoint"], each["code"]) for each in told] == wanted
+    assert all("GatherElements" in each["reason"] and "exception" not in each for each in told)
+    assert (again, code) == (2.0, 0)
 
 
 @pytest.mark.parametrize("script", [FROM_PYTHON, WITH_A_BUNDLE, IN_A_NOTEBOOK])

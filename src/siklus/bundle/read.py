@@ -64,7 +64,7 @@ class Bundle:
 
 
 def open_bundle(path: Path, *, version: str | None = None) -> Bundle:
-    """Verify and open. BundleError BN001 to BN011 says what differs from what was sealed."""
+    """Verify and open. BundleError BN001 to BN012 says what differs from what was sealed."""
     manifest = read_manifest(path)
     verify(path, manifest)
     contract = parse_contract(_read(path / "contract.json"), where=str(path / "contract.json"))

@@ -48,7 +48,9 @@ class Predictions:
 
 
 class Session(Protocol):
-    def run(self, rows: Rows) -> Predictions: ...
+    def run(self, rows: Rows) -> Predictions:
+        """BundleError BN012 where the model itself fails."""
+        ...
 
 
 class OnnxSession:
@@ -82,8 +84,11 @@ class OnnxSession:
         return self.predictions(self.raw({name: self._feed(rows, name) for name in self._inputs}))
 
     def raw(self, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-        """What the graph answers, shape (n, outputs)."""
-        (raw,) = self._session.run([self._output], feeds)
+        """What the graph answers, shape (n, outputs). BundleError BN012 where it fails."""
+        try:
+            (raw,) = self._session.run([self._output], feeds)
+        except Exception as exc:  # as in `__init__`
+            raise _failed(exc) from exc
         found: NDArray[Any] = raw
         return found
 
@@ -99,7 +104,10 @@ class OnnxSession:
         return binding
 
     def run_bound(self, binding: Any) -> None:
-        self._session.run_with_iobinding(binding)
+        try:
+            self._session.run_with_iobinding(binding)
+        except Exception as exc:  # as in `__init__`
+            raise _failed(exc) from exc
 
     def _feed(self, rows: Rows, name: str) -> NDArray[Any]:
         if name == ROWS_INPUT:
@@ -153,10 +161,13 @@ class NativeSession:
 
     def run(self, rows: Rows) -> Predictions:
         given = frame_of(rows, self._contract) if self._frame else rows.matrix
-        if self._contract.task == "regression":
-            values = np.asarray(self._model.predict(given), dtype=np.float64)
-            return Predictions("regression", values.reshape(-1))
-        return Predictions("classification", np.asarray(self._model.predict_proba(given), dtype=np.float64))
+        regression = self._contract.task == "regression"
+        try:
+            said = self._model.predict(given) if regression else self._model.predict_proba(given)
+        except Exception as exc:  # whatever its library raises
+            raise _failed(exc) from exc
+        raw = np.asarray(said, dtype=np.float64)
+        return Predictions(self._contract.task, raw.reshape(-1) if regression else raw)
 
 
 def open_session(path: Path, *, manifest: Manifest, contract: Contract) -> Session:
@@ -164,6 +175,11 @@ def open_session(path: Path, *, manifest: Manifest, contract: Contract) -> Sessi
         return OnnxSession(path, contract=contract)
     model = NATIVE_READERS[manifest.model](path, contract.task)
     return NativeSession(model, manifest=manifest, contract=contract)
+
+
+def _failed(exc: Exception) -> BundleError:
+    wanted = "a model that answers all rows that keep its contract"
+    return BundleError("BN012", f"the model fails at these rows: {_said(exc)}", expected=wanted)
 
 
 def _said(exc: Exception) -> str:

@@ -15,12 +15,13 @@ import anyio
 import anyio.to_thread
 
 from siklus.contract.columns import Contract
+from siklus.errors import BundleError, ServeError
 from siklus.records.ids import IdIssuer
 from siklus.serve.after import after
 from siklus.serve.counting.metrics import picked
 from siklus.serve.desk import Desk
 from siklus.serve.recording import Received
-from siklus.serve.scoring import Given, Scored, score
+from siklus.serve.scoring import Given, Scored, score, tell_failure
 from siklus.serve.traffic.lineup import Arm, Lineup
 from siklus.serve.traffic.routing import arm_by_head, arm_by_row, assigns_by_row
 from siklus.serve.wire.heads import MAX_QUICK_BODY_BYTES
@@ -66,7 +67,8 @@ class DataPlane:
         """Read the rows by the contract of the version that answers, and score all or none.
 
         ``read`` may run in a thread. Errors are its own and those of `scoring.score`; ServeError SV001 or
-        SV002 without a model, SV020 or SV022 where too many wait. Whatever is raised is counted too.
+        SV002 without a model, SV020 or SV022 where too many wait, SV024 where the model fails. Whatever is
+        raised is counted too.
         """
         lineup = self._desk.models.current()
         work = partial(_read_and_score, lineup, read, call, self._desk.records.ids)
@@ -107,7 +109,13 @@ def _read_and_score(lineup: Lineup, read: Callable[[Contract], Given], call: Cal
         arm = _arm_for(lineup, call)
         picked(arm.served.bundle)
         given = read(arm.served.bundle.contract)
-    return score(arm.served.bundle, given, arm=arm.name, ids=ids), given
+    bundle = arm.served.bundle
+    try:
+        return score(bundle, given, arm=arm.name, ids=ids), given
+    except BundleError as failure:
+        tell_failure(bundle, failure, endpoint=call.endpoint)
+        wanted = "another version; the server's log says why"
+        raise ServeError("SV024", "the model failed at this request", expected=wanted) from failure
 
 
 def _arm_for(lineup: Lineup, call: Call) -> Arm:

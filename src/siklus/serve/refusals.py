@@ -41,6 +41,7 @@ STATUSES: Mapping[str, int] = {
     "SV004": 500,
     "SV005": 500,
     "SV022": 504,
+    "SV024": 500,
 }
 # KServe's and Triton's clients put the error into a sentence of their own, and fail if it is an object.
 TEXT_PATHS = ("/v1/", "/v2")

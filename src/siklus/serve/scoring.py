@@ -1,5 +1,6 @@
 """Scoring: instances in, answered rows out. Every protocol translates to this and nothing else."""
 
+import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,13 @@ from siklus.bundle.read import Bundle
 from siklus.bundle.session import Predictions
 from siklus.contract.columns import label_text
 from siklus.contract.decode import Decoded, Rows, decode_records, decode_table
-from siklus.errors import RequestError, ServeError
+from siklus.errors import BundleError, RequestError, ServeError
 from siklus.records.ids import IdIssuer
 from siklus.table import Table
 
 Given: TypeAlias = Sequence[object] | Table  # JSON instances, or named columns
+
+_LOG = logging.getLogger("siklus.serve")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +61,8 @@ class Scored:
 def score(bundle: Bundle, given: Given, *, arm: str, ids: IdIssuer) -> Scored:
     """Decode and score, all rows or none. ``given``: JSON instances, or named columns.
 
-    RowsRefused when a row breaks the contract; ServeError SV004 when the model's own answer is no number.
+    RowsRefused when a row breaks the contract; BundleError BN012 when the model fails; ServeError SV004 when
+    its answer is no number.
     """
     try:
         contract = bundle.contract
@@ -69,6 +73,12 @@ def score(bundle: Bundle, given: Given, *, arm: str, ids: IdIssuer) -> Scored:
     except RecursionError as exc:
         raise RequestError("RQ001", "lists nested too deeply", expected="rows of plain values") from exc
     return answered(bundle, decoded, bundle.predict(rows), arm=arm, ids=ids)
+
+
+def tell_failure(bundle: Bundle, failure: BundleError, *, endpoint: str) -> None:
+    """The model itself has failed at a request: the log says why, as no client may learn it."""
+    told = {"version": bundle.version, "endpoint": endpoint, "code": failure.code, "reason": failure.message}
+    _LOG.error("model_failed", extra=told)
 
 
 def answered(

@@ -14,14 +14,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from siklus.errors import SiklusError
+from siklus.errors import BundleError, SiklusError
 from siklus.ledgers.layouts import SHADOW
 from siklus.records.ids import IdIssuer
 from siklus.records.predictions import PredictionLog
 from siklus.serve.counting.metrics import Metrics
 from siklus.serve.payload import read_features
 from siklus.serve.recording import Received, record
-from siklus.serve.scoring import Given, Scored, score
+from siklus.serve.scoring import Given, Scored, score, tell_failure
 from siklus.serve.traffic.lineup import Arm
 from siklus.table import Table
 
@@ -171,6 +171,9 @@ def _watch(load: LoopLoad, arm: Arm, ids: Sequence[str], received: Received, iss
             began = time.perf_counter()
             scored = replace(score(bundle, rows, arm=arm.name, ids=issuer), ids=named)
             found.append(Piece(scored=scored, rows=rows, seconds=time.perf_counter() - began))
+        except BundleError as failure:
+            tell_failure(bundle, failure, endpoint=SHADOW)
+            failed += 1
         except SiklusError:  # another contract than that of the version that answered
             failed += 1
         time.sleep(0)  # gives the interpreter away
