@@ -200,6 +200,22 @@ def test_a_challenger_that_cannot_be_opened_is_unfit(brittle: Scene) -> None:
     assert "BN004" in Gatherer(brittle.project, brittle.looks).gather(rollout, now=BEGAN).unfit
 
 
+def test_a_challenger_that_no_server_would_open_is_unfit(tmp_path: Path) -> None:
+    """It is sound as a bundle, but fails at the row that servers try first: it would get no request ever."""
+    sound = slow_regressor(tmp_path / "sound", rounds=1)
+    with scene(tmp_path, sound, brittle_regressor(tmp_path / "brittle", first=5)) as found:
+        publish(found.state, 1, found.champion)
+        with serving_state(found.state) as server:
+            server.wait_until_ready()
+            publish(found.state, 2, *shared(found.champion, found.challenger, champion=0.5, blue=0.5))
+
+            def refused() -> bool:
+                return "BN012" in server.client.get("/health").text
+
+            eventually(refused, what="the server opened it")
+        assert "BN012" in found.gathered(found.rollout()).unfit
+
+
 def test_without_the_champions_bundle_counts_still_speak(brittle: Scene) -> None:
     with halves(brittle) as server:
         brittle.look()

@@ -7,6 +7,7 @@ from siklus.automation.rollout.pairs import Pairs
 from siklus.automation.rollout.rollout import Evidence, Rollout
 from siklus.automation.rollout.weighing import allocation_of, alpha_of_each, failures_of, latency_of
 from siklus.bundle.read import Bundle, cached, open_cached
+from siklus.bundle.rehearsal import rehearse
 from siklus.errors import BundleError, FileError, MissingExtra, RecordsError
 from siklus.events import tell
 from siklus.ledgers.layouts import LATENCY_BUCKETS
@@ -87,9 +88,10 @@ class Gatherer:
         return "", bundle
 
     def _bundle(self, arm: PolicyArm) -> Bundle:
-        """Opened once, as long as the arms stay the same two."""
+        """Opened and rehearsed once, as long as the arms stay the same two."""
         key = (arm.digest, arm.version)
         if key not in self._opened:
             opened = open_cached(arm.digest, self._project.paths.bundles, version=str(arm.version))
+            rehearse(opened)
             self._opened = {**dict(list(self._opened.items())[-1:]), key: opened}
         return self._opened[key]

@@ -1,23 +1,16 @@
 """Models: what answers now. Nothing while it loads, nothing when that failed, one lineup otherwise."""
 
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from siklus.bundle.bound import BoundSession, can_bind
 from siklus.bundle.read import Bundle
-from siklus.contract.examples import example_row
+from siklus.bundle.rehearsal import rehearse
 from siklus.contract.quick import QuickReader
 from siklus.errors import ServeError, SiklusError
-from siklus.records.ids import IdIssuer, random_key
-from siklus.registry.policy import CHAMPION
 from siklus.serve.answers import State
-from siklus.serve.scoring import score
 from siklus.serve.traffic.lineup import Lineup, Served, alone
-
-WARM_UP_RUNS = 3  # the first one allocates; the fastest of them is what a row costs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,20 +117,8 @@ def opened(load: Callable[[], Bundle], *, prepare: Callable[[Bundle], None]) -> 
     bundle = load()
     prepare(bundle)
     reader = QuickReader(bundle.contract) if QuickReader.can_read(bundle.contract) else None
-    session, width = bundle.session, bundle.contract.width
-    bound = BoundSession(session, width=width) if can_bind(session) else None
-    return Served(bundle=bundle, row_seconds=warm_up(bundle), reader=reader, bound=bound)
-
-
-def warm_up(bundle: Bundle) -> float:
-    """Make the first predictions, so that no client waits for them; seconds that a row takes from then on."""
-    row, ids = example_row(bundle.contract), IdIssuer(random_key())
-    costs = []
-    for _ in range(WARM_UP_RUNS):
-        started = time.perf_counter()
-        score(bundle, [row], arm=CHAMPION, ids=ids)
-        costs.append(time.perf_counter() - started)
-    return min(costs)
+    found = rehearse(bundle)
+    return Served(bundle=bundle, row_seconds=found.row_seconds, reader=reader, bound=found.bound)
 
 
 def code_of(failure: BaseException) -> str:
