@@ -44,7 +44,7 @@ prometheus = "http://prometheus.example.com:9090"
 evaluator = "prometheus"
 
 [retrain]
-on = ["drift", "schedule:0 3 * * 1"]
+on = ["drift", "alert:drift_alarm", "labels:400", "schedule:0 3 * * 1"]
 trusted = "trusted.csv"
 notify = ["ops-mail"]
 
@@ -111,7 +111,7 @@ def test_each_receiver_keeps_its_name_and_gets_its_mails_here(tmp_path: Path) ->
 
 def test_rules_and_triggers_stay_the_projects_own_but_tell_at_once(tmp_path: Path) -> None:
     found = made(tmp_path, raw())
-    assert found.retrain.on == ("drift", "schedule:0 3 * * 1")
+    assert found.retrain.on == ("drift", "alert:drift_alarm"), "counts and clocks would start one unasked"
     [rule] = [rule for rule in project_rules(found) if rule.name == "drift_alarm"]
     assert (rule.threshold, rule.held, rule.receivers) == (0.5, 0, ("ops-mail",))
     assert rule.advice == 'Look.\nThen "decide".'
@@ -145,6 +145,7 @@ def test_a_project_that_names_nothing_gets_all_it_needs(tmp_path: Path) -> None:
 def test_what_is_otherwise_is_told(tmp_path: Path) -> None:
     told = list(changes(raw(), sandboxed(raw(), port=0, smtp="smtp://127.0.0.1:2525")))
     assert '[monitor] look = "1s"' in told
+    assert '[retrain] on = ["drift", "alert:drift_alarm"]' in told
     assert "[monitor] without floor" in told
     assert "no [gates]" in told
     assert not [line for line in told if line.startswith("[project]")]
