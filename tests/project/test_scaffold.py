@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from siklus.project.file import read_project
+from siklus.project.loop import Retrain, RolloutPlan
 from siklus.project.notify import Mail
 from siklus.project.scaffold import Scaffold, project_name, project_text
 from siklus.project.sections import Data, Gates, Project, Serve, SliceGate, Split, State, Train
@@ -69,6 +70,7 @@ def test_what_is_left_open_is_right_when_it_is_uncommented(tmp_path: Path) -> No
     assert (project.data.time, project.data.key) == ("COLUMN", "COLUMN")
     assert project.data.split == Split()
     assert project.gates == Gates(bounds={"mae": "<= 10"}, parity=True, champion="mae")
+    assert (project.retrain, project.rollout) == (Retrain(), RolloutPlan())
     assert project.notify == {"ops-mail": Mail(to=("ops@example.com",))}
     assert [(alert.title, alert.threshold) for alert in project.alerts] == [
         ("predictions_since_training", 4000.0)

@@ -20,8 +20,18 @@ candidates = ["linear", "random-forest", "hist-gradient-boosting"]
 trials = 20
 seconds = 300
 """
+LOOP = """\
+# [retrain]                 # what `siklus up` trains anew on, and when
+# on = ["drift", "quality"] # or "labels:1000", "predictions:4000", "schedule:0 3 * * 1"
+# window = "recent 90d"     # or "all", "sliding 50000"; logged rows once their outcome is known
+# min_labels = 2000         # outcomes since the last training, without which nothing begins
+
+# [rollout]                 # how a version that is no worse comes to its users
+# steps = ["shadow", 0.05, 0.25, 1.0]
+# hold = "1h"               # at least, on each step
+"""
 ALERTS = """\
-# [notify.ops-mail]         # who hears of alerts: without anybody, they stand in the log
+# [notify.ops-mail]         # who hears of alerts and of the loop; nobody: the log has it
 # kind = "mail"
 # to = ["ops@example.com"]
 # smtp = "smtp://localhost:25"
@@ -66,7 +76,7 @@ def project_text(scaffold: Scaffold) -> str:
         f"task = {_quoted(scaffold.task)}",
         "",
     ]
-    tail = ["", "[serve]", "port = 8000", "", ALERTS]
+    tail = ["", "[serve]", "port = 8000", "", LOOP, ALERTS]
     return "\n".join([*head, *_data(scaffold), "", TRAIN, *_gates(scaffold), *tail])
 
 
