@@ -16,7 +16,7 @@ from siklus.extras import need
 from siklus.files import write_atomic
 from siklus.monitor.pages.html import rendered
 from siklus.monitor.pages.svg import chart
-from siklus.palette import ACCENT, INK, LINES, PALE, QUIET, SECOND
+from siklus.palette import ACCENT, DRAWN, LINES, PALE, QUIET, SECOND
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
@@ -27,20 +27,13 @@ SIZE = (10.0, 5.6)  # inches
 ABOVE = 1.22  # of the highest error: room for the names of what happened
 WIDE = 12  # days of a version, from which its name fits into its bar
 STYLE = {
-    "font.size": 10,
-    "text.color": INK,
+    **DRAWN,
     "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
     "axes.titlesize": 11,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
     "grid.color": PALE,
     "grid.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
 }
 # What became of a challenger: sign, colour, and the word for it.
 MARKS = {

@@ -11,30 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.extras import need
-from siklus.palette import ACCENT, INK, LINES, PALE, QUIET, SECOND
+from siklus.palette import ACCENT, DRAWN, INK, LINES, PALE, QUIET, SECOND
 from siklus.stats.losses import Floats, Truth
 from siklus.train.evaluate import CalibrationBins, Evaluation, Importance, Roc
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
 STYLE = {
-    "font.size": 10,
+    **DRAWN,
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 10,
     "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
     "axes.grid": True,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "grid.color": "#e6ebef",
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
     "legend.frameon": False,
-    "text.parse_math": False,  # a class named "$5 to $10" is no formula
 }
 DOTS_PER_INCH = 120
 

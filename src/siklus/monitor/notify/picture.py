@@ -14,7 +14,7 @@ from siklus.extras import need
 from siklus.monitor.alerts.events import Bars, Beside, Evidence, Series
 from siklus.monitor.amounts import amount
 from siklus.monitor.notify.wording import moment, one_line
-from siklus.palette import ACCENT, INK, PALE, QUIET, SECOND
+from siklus.palette import ACCENT, DRAWN, INK, PALE, QUIET, SECOND
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
@@ -27,21 +27,13 @@ TOLD_BINS = 4
 TITLE_CHARACTERS = 52  # of a line
 LABEL_CHARACTERS = 24
 STYLE = {
-    "font.size": 10,
-    "text.parse_math": False,  # a column named "$x$" is no formula
-    "text.color": INK,
+    **DRAWN,
     "axes.edgecolor": QUIET,
-    "axes.labelcolor": INK,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "axes.titleweight": "bold",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.axisbelow": True,
     "grid.color": PALE,
     "grid.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
 }
 # matplotlib's settings are the whole process's, and mails are made in several threads.
 _DRAWING = threading.Lock()

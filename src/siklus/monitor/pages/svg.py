@@ -15,30 +15,22 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from siklus.extras import need
-from siklus.palette import INK
+from siklus.palette import DRAWN, INK
 
 Axes: TypeAlias = Any  # matplotlib's own, which is only imported at use
 
 POINTS_PER_INCH = 72
 CHART_WIDTH, CHART_HEIGHT = 330, 185  # points: a phone shows them one to one
 STYLE = {
+    **DRAWN,
     "svg.fonttype": "none",
     "svg.hashsalt": "siklus",
-    "text.parse_math": False,  # a column named "$x$" is no formula
-    "font.size": 10,
-    "text.color": INK,
     "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
     "axes.labelsize": 10,
-    "axes.axisbelow": True,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
     "axes.spines.left": False,
     "grid.color": INK,
     "grid.alpha": 0.15,
     "grid.linewidth": 0.6,
-    "xtick.color": INK,
-    "ytick.color": INK,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "xtick.major.pad": 6,
