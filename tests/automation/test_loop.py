@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from msgspec import structs
 from msgspec.structs import replace
 
 from siklus.automation.loop import Loop, draft_of
@@ -22,7 +23,7 @@ from siklus.errors import AutomationError
 from siklus.registry.asks import Ask, asks_folder, leave_ask
 from siklus.registry.control import Control, open_control
 from siklus.registry.policy import Allotment
-from siklus.registry.published import PUBLISHED, read_policy
+from siklus.registry.published import PUBLISHED, read_policy, write_policy
 from siklus.registry.traffic import Traffic
 from tests.monitor.watched import project_in
 from tests.serve.counting import flights
@@ -180,6 +181,34 @@ def test_a_look_that_fails_keeps_nobody_from_deciding(
     assert (turn.seen, turn.decided) == (None, True)
     assert here.rollouts.current() is not None
     assert '"part":"look"' in capsys.readouterr().err
+
+
+def test_a_database_from_a_backup_still_reaches_the_servers(here: Place) -> None:
+    """Servers go by revision 40, which gives a share to a challenger, and the database knows of none."""
+    file = here.project.paths.run / PUBLISHED
+    [champion] = read_policy(file).allotment.arms
+    arms = (structs.replace(champion, share=0.75), structs.replace(here.new, name="challenger", share=0.25))
+    unknown = structs.replace(read_policy(file), revision=40, allotment=Allotment(arms=arms, salt="x"))
+    write_policy(unknown, file)
+    loop = here.loop()
+    loop.turn(now=NOW)
+    assert here.published() == [("champion", 7, 1.0)]
+    assert read_policy(file).revision == 41
+    loop.turn(now=at(minutes=1))
+    assert [policy.revision for policy in here.traffic.history()] == [41, 1]
+
+
+def test_a_rollout_goes_on_though_servers_are_ahead_of_its_database(here: Place) -> None:
+    loop = here.loop()
+    begun = here.rollouts.start(here.draft(here.accepted()))
+    loop.turn(now=NOW)
+    file = here.project.paths.run / PUBLISHED
+    write_policy(structs.replace(read_policy(file), revision=40), file)
+    loop.turn(now=at(minutes=1))
+    found = here.rollouts.current()
+    assert found is not None
+    assert (found.number, found.traffic, found.phase) == (begun.number, 41, "running")
+    assert read_policy(file).allotment.shadows[0].version == 8
 
 
 def test_a_retraining_whose_process_dies_each_time_has_failed(here: Place) -> None:

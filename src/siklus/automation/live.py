@@ -69,7 +69,7 @@ class Live:
         self._publish_at_once(revision)
         if self._errand is not None and not self._heard(self._errand, now=now):
             return False
-        if revision > self._published():
+        if revision > self.published():
             todo = ("siklus.registry.publish", "published", "publish_failed")
         elif self._stages.behind():
             todo = ("siklus.automation.stages", "stages_moved", "stages_failed")
@@ -88,12 +88,13 @@ class Live:
             self._errand.said.close()
             self._errand = None
 
-    def _published(self) -> int:
+    def published(self) -> int:
+        """The revision that servers here go by, 0 without one."""
         policy = found_policy(self._project.paths.run / PUBLISHED)
         return NOTHING if policy is None else policy.revision
 
     def _publish_at_once(self, revision: int) -> None:
-        if revision <= self._published():
+        if revision <= self.published():
             return
         policy = self._traffic.current()
         # Servers go by the old shares until then, and whatever they count meanwhile counts for the new ones.

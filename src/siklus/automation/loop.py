@@ -21,6 +21,7 @@ from msgspec import Struct, structs
 
 from siklus.automation.lease import Lease
 from siklus.automation.live import Live
+from siklus.automation.restored import Restored
 from siklus.automation.retraining.course import Course
 from siklus.automation.retraining.jobs import Retraining
 from siklus.automation.retraining.retrainings import Retrainings
@@ -56,7 +57,7 @@ LEASED_LOOKS = 3  # that the holder may miss before another machine decides
 LEASED_SECONDS = 60.0  # at least: a look at a wide table takes its time
 BUSY_SECONDS = 5.0  # between two turns, while a training or a rollout is under way
 REST = 10  # times as long as a turn takes, then at least: wide tables leave the servers their processors
-OVERTAKEN = (CONFLICT, "AU030")  # somebody else has decided meanwhile: the next turn sees what
+OVERTAKEN = (CONFLICT, "AU030", "RG014")  # somebody else has decided meanwhile: the next turn sees what
 
 Done = TypeVar("Done")
 
@@ -94,6 +95,7 @@ class Loop:
         self._workshop = Workshop(project.paths, environment=environment)
         self._course = Course(project, self._retrainings, self._workshop)
         self._live = Live(project, control, tell=tell)
+        self._restored = Restored(control, model, also=telling)
         self._troubles = Troubles()
         self._busy, self._took = False, 0.0
 
@@ -115,6 +117,9 @@ class Loop:
         self._tried("asks", lambda: self._retrainings.take_asks(asks_folder(self._project.paths)))
         decided = bool(self._tried("lease", self._lease.held))
         if decided:
+            self._tried(
+                "restored", lambda: self._restored.deal_anew(published=self._live.published(), now=now)
+            )
             self._tried("rollout", lambda: self._take_step(now=now))
             self._tried("live", lambda: self._live.reconcile(now))  # at once: its step counts from now
             self._tried("triggers", lambda: self._ask_triggers(seen, now=now))
