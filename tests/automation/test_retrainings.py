@@ -1,7 +1,6 @@
 """Retrainings in both databases: each decision whole, once, and journaled; asks count once."""
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -18,7 +17,7 @@ from siklus.automation.retraining.triggers import Consideration
 from siklus.errors import AutomationError
 from siklus.monitor.signals import Signal
 from siklus.project.loop import Retrain
-from siklus.registry.asks import MOST_WAITING, Ask, Via, leave_ask
+from siklus.registry.asks import MOST_WAITING, Ask, Via, leave_ask, left_asks
 from siklus.registry.control import Control, open_control
 from siklus.registry.journal import Entry, Journal
 
@@ -28,12 +27,6 @@ PLAN = Retrain(on=("drift",), min_labels=100)
 CALM = Signs(version="3", signals=(Signal(name="labelled_since_training", value=500.0),))
 DRIFT = Signs(version="3", signals=(*CALM.signals, Signal(name="drift_alarm", value=1.0)))
 ACCEPTED = Outcome(state="accepted", reason="better by 1.2", version=4, bundle="sha256:0")
-
-
-@pytest.fixture
-def control(control_url: str | None, tmp_path: Path) -> Iterator[Control]:
-    with open_control(control_url, file=tmp_path / "control.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -180,6 +173,18 @@ def test_asks_that_were_left_are_taken_once(retrainings: Retrainings, tmp_path: 
     assert retrainings.take_asks(folder) == 0
     assert [path.name for path in folder.iterdir()] == [".draft.json.tmp"]
     assert len(retrainings.waiting()) == 3
+
+
+def test_an_ask_that_is_repeated_while_it_waits_keeps_its_first_word(tmp_path: Path) -> None:
+    assert leave_ask(tmp_path, ask("fares"))
+    repeated = msgspec.structs.replace(ask("fares"), reason="")
+    assert leave_ask(tmp_path, repeated)
+    for number in range(MOST_WAITING - 1):
+        assert leave_ask(tmp_path, ask(f"a{number}"))
+    assert not leave_ask(tmp_path, ask("one-too-many"))
+    assert leave_ask(tmp_path, repeated)  # it waits already
+    reasons = {found.id: found.reason for _, found in left_asks(tmp_path) if found is not None}
+    assert reasons["fares"] == "new fares"
 
 
 ASKED = '{{"id": "{id}", "time": "{time}", "by": "{by}", "via": "webhook"}}'

@@ -42,13 +42,19 @@ def asks_folder(paths: Paths) -> Path:
 
 
 def leave_ask(folder: Path, ask: Ask) -> bool:
-    """Leave it for the loop; False where so many wait that one more changes nothing. FileError FS001."""
+    """Leave it for the loop; False where so many wait that one more changes nothing. FileError FS001.
+
+    Of an id that waits already the first word stands.
+    """
+    path = folder / f"{ask.id}{ENDING}"
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        waiting = sum(1 for path in folder.iterdir() if path.suffix == ENDING)
+        if path.is_file():
+            return True
+        waiting = sum(1 for each in folder.iterdir() if each.suffix == ENDING)
     if waiting >= MOST_WAITING:
         return False
-    write_atomic(folder / f"{ask.id}{ENDING}", msgspec.json.encode(ask))
+    write_atomic(path, msgspec.json.encode(ask))
     return True
 
 
