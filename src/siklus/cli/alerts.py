@@ -13,7 +13,7 @@ import typer
 
 from siklus.cli.alert_tables import print_history, print_listing
 from siklus.cli.control import author, has_control, project_control
-from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened, seconds_given
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened, refuse_options_before, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.errors import AlertError, SiklusError
 from siklus.monitor.alerts.listing import listing
@@ -57,10 +57,7 @@ def alerts(context: typer.Context, project: ProjectOption = HERE, as_json: JsonF
     """Of which signals somebody must hear, and when. Without a command: list."""
     if context.invoked_subcommand is None:
         return list_alerts(project, as_json)
-    if project != HERE or as_json:
-        raise typer.BadParameter(
-            f"options stand behind the command: siklus alerts {context.invoked_subcommand} …"
-        )
+    refuse_options_before(context, project=project, as_json=as_json)
     return 0
 
 

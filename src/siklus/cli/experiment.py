@@ -17,7 +17,7 @@ from siklus.bundle.read import open_cached
 from siklus.cli.control import author, project_control
 from siklus.cli.experiment_words import verdict
 from siklus.cli.going_on import asked_rollouts, begin, drafted_for, going_on, open_rollouts
-from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened, refuse_options_before
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.policies import current_policy, decide
 from siklus.cli.rollout_words import standing
@@ -59,10 +59,7 @@ def experiment(context: typer.Context, project: ProjectOption = HERE, as_json: J
     """Two versions that answer different requests: which one does better? Without a command: status."""
     if context.invoked_subcommand is None:
         return status(project=project, as_json=as_json)
-    if project != HERE or as_json:
-        raise typer.BadParameter(
-            f"options stand behind the command: siklus experiment {context.invoked_subcommand} …"
-        )
+    refuse_options_before(context, project=project, as_json=as_json)
     return 0
 
 

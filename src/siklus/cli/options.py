@@ -25,6 +25,13 @@ def opened(project: Path) -> OpenProject:
     return open_project(project, environment=os.environ)
 
 
+def refuse_options_before(context: typer.Context, *, project: Path, as_json: bool) -> None:
+    """typer.BadParameter for options between a command and the one behind it, which would hear of none."""
+    if project != HERE or as_json:
+        told = f"options stand behind the command: {context.command_path} {context.invoked_subcommand} …"
+        raise typer.BadParameter(told)
+
+
 def seconds_given(text: str, *, option: str) -> int:
     """The seconds of a duration that ``option`` gave."""
     try:

@@ -12,7 +12,7 @@ from siklus.automation.rollout.rollout import Rollout
 from siklus.automation.rollout.table import Looked
 from siklus.cli.control import author
 from siklus.cli.going_on import asked_rollouts, begin, drafted_for, going_on, open_rollouts
-from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened
+from siklus.cli.options import HERE, ProjectOption, ReasonOption, opened, refuse_options_before
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.rollout_words import standing
 from siklus.cli.staged import make_live
@@ -33,10 +33,7 @@ def rollout(context: typer.Context, project: ProjectOption = HERE, as_json: Json
     """A new version's way to all requests, step by step. Without a command: status."""
     if context.invoked_subcommand is None:
         return status(None, project, as_json)
-    if project != HERE or as_json:
-        raise typer.BadParameter(
-            f"options stand behind the command: siklus rollout {context.invoked_subcommand} …"
-        )
+    refuse_options_before(context, project=project, as_json=as_json)
     return 0
 
 
