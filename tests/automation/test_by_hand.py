@@ -1,15 +1,12 @@
 """What people decide ends whatever rollout goes on, and the journal says who and why."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from siklus.automation.by_hand import Change, Changed, ChangeKind, shares, with_freeze
 from siklus.errors import RegistryError
 from siklus.project.loop import RolloutPlan
-from siklus.registry.control import Control, open_control
+from siklus.registry.control import Control
 from siklus.registry.policy import Allotment, PolicyArm, TrafficPolicy, everything_to
 from tests.automation.deciding import World
 from tests.automation.rollouts import ALONE, NEW, OLD, after
@@ -19,12 +16,6 @@ SPLIT = Allotment(
     arms=(msgspec.structs.replace(OLD, share=0.9), msgspec.structs.replace(NEW, share=0.1)),
     shadows=(PolicyArm(name="shadow-9", version=9, share=0.0, digest="9" * 64),),
 )
-
-
-@pytest.fixture
-def control(control_url: str | None, tmp_path: Path) -> Iterator[Control]:
-    with open_control(control_url, file=tmp_path / "control.db") as control:
-        yield control
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -32,12 +31,6 @@ with open_control(sys.argv[1] or None, file=Path(sys.argv[2])) as control:
     print(Lease(control, sys.argv[3], holder="a", seconds=float(sys.argv[4])).held(), flush=True)
     time.sleep(60)
 """
-
-
-@pytest.fixture
-def control(control_url: str | None, tmp_path: Path) -> Iterator[Control]:
-    with open_control(control_url, file=tmp_path / "control.db") as control:
-        yield control
 
 
 @pytest.fixture

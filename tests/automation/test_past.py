@@ -1,17 +1,14 @@
 """What was live at a moment, and to whom a rollback goes, held against a clock that ticks and a pile."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from siklus.automation.by_hand import Change
 from siklus.automation.past import Past, answering_at, before
-from siklus.registry.control import Control, open_control
+from siklus.registry.control import Control
 from siklus.registry.policy import CHAMPION, Allotment, PolicyArm, TrafficPolicy, everything_to
 from tests.automation.deciding import World
 from tests.automation.rollouts import BEGAN, PLAN, after
@@ -81,12 +78,6 @@ def test_a_rollback_takes_off_what_was_put_on_last(steps: list[Done]) -> None:
         policies.append(policy(len(policies) + 1, to))
         if returns:
             returned.add(len(policies))
-
-
-@pytest.fixture
-def control(control_url: str | None, tmp_path: Path) -> Iterator[Control]:
-    with open_control(control_url, file=tmp_path / "control.db") as control:
-        yield control
 
 
 def decided(world: World, kind: str, version: int, *, hour: int, reason: str = "") -> TrafficPolicy:

@@ -1,7 +1,7 @@
 """Rollouts as they are kept: each turn with its traffic policy and its entry, and one decider at a time."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,12 +25,6 @@ DECIDERS = 4
 TURNS = 5  # of each
 FROZEN = msgspec.structs.replace(PLAN, freeze="12h")
 UNFROZEN = msgspec.structs.replace(PLAN, freeze="0s")
-
-
-@pytest.fixture
-def control(control_url: str | None, tmp_path: Path) -> Iterator[Control]:
-    with open_control(control_url, file=tmp_path / "control.db") as control:
-        yield control
 
 
 @pytest.fixture
