@@ -43,6 +43,7 @@ from siklus.tracking.mlflow import open_tracking
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 LOG = "server.log"  # in the sandbox's folder: what server and loop say of themselves
+SCRATCH = "scratch"  # likewise: their temporary files
 LOOP = "siklus.automation.loop"
 
 
@@ -114,6 +115,9 @@ def open_sandbox(folder: Path, stock: Stock, sink: Sink) -> Iterator[Sandbox]:
     project = _laid_out(folder, text, stock)
     inside = _first_version(project, stock.champion)
     environment = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    # What a training that is killed at the end leaves goes with the sandbox.
+    environment["TMPDIR"] = str(folder / SCRATCH)
+    (folder / SCRATCH).mkdir()
     with (folder / LOG).open("wb") as log:
         server = subprocess.Popen(
             _command(project),

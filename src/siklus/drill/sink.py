@@ -114,7 +114,12 @@ class _Conversation(socketserver.StreamRequestHandler):
         text = "" if body is None else str(body.get_content()).replace("\r\n", "\n")
         sink = self.server.sink  # type: ignore[attr-defined]  # socketserver knows its server as any
         sink.take(
-            Mail(at=time.monotonic(), readers=tuple(readers), subject=str(message["Subject"]), text=text)
+            Mail(
+                at=time.monotonic(),
+                readers=tuple(readers),
+                subject=str(message["Subject"]).strip(),
+                text=text,
+            )
         )
 
     def _say(self, line: str) -> None:

@@ -37,12 +37,35 @@ class Moment:
         return (moment - self.time).total_seconds()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """The last journal entry, rollout and retraining that there are, by number; 0 where there is none.
+
+    What is new goes by these: a turn of the loop dates what it decides by its begin, which may have been
+    before a fault that it has seen.
+    """
+
+    entry: int
+    rollout: int
+    retraining: int
+
+    @classmethod
+    def of(cls, control: Control, model: str) -> "Known":
+        return cls(
+            entry=max((each.number for each in Journal(control, model).history(limit=1)), default=0),
+            rollout=max((each.number for each in Rollouts(control, model).history(limit=1)), default=0),
+            retraining=max((each.number for each in Retrainings(control, model).history(limit=1)), default=0),
+        )
+
+
 class Watcher:
     """What has been seen since ``moment``. Asked again and again, as states come and go between."""
 
     def __init__(self, sandbox: Sandbox, traffic: Traffic, moment: Moment) -> None:
         self._sandbox, self._traffic, self.moment = sandbox, traffic, moment
         self._states: dict[tuple[str, str, str], Sighting] = {}
+        with sandbox.control() as control:
+            self._known = Known.of(control, sandbox.project.settings.project.name)
 
     @property
     def seconds(self) -> float:
@@ -59,7 +82,8 @@ class Watcher:
             name = self._sandbox.project.settings.project.name
             journal = Journal(control, name).history(limit=MOST_ENTRIES)
             self._see_states(control, name)
-        found = [sighting for entry in journal for sighting in self._entry(entry)]
+        fresh = (entry for entry in journal if entry.number > self._known.entry)
+        found = [sighting for entry in fresh for sighting in self._entry(entry)]
         found += [*self._states.values(), *self._mails(), *self._workers(), *self._troubles()]
         return [sighting for sighting in found if sighting.seconds >= 0]
 
@@ -68,20 +92,19 @@ class Watcher:
         with self._sandbox.control() as control:
             journal = Journal(control, self._sandbox.project.settings.project.name)
             alerts = journal.history(limit=MOST_ENTRIES, kinds=(ALERT,))
-        fired = (sighting for entry in alerts for sighting in self._entry(entry))
+        known = (entry for entry in alerts if entry.number <= self._known.entry)
+        fired = (sighting for entry in known for sighting in self._entry(entry))
         return {
-            sighting.about
-            for sighting in fired
-            if sighting.what == "alert" and sighting.seconds < 0 and sighting.became == "firing"
+            sighting.about for sighting in fired if sighting.what == "alert" and sighting.became == "firing"
         }
 
     def _see_states(self, control: Control, name: str) -> None:
         """Rollouts and retrainings as they are now, each state once: when it was first seen."""
         for rollout in Rollouts(control, name).history(limit=3):
-            if self.moment.seconds_of(rollout.began) >= 0:
+            if rollout.number > self._known.rollout:
                 self._state("rollout", f"version {rollout.challenger.version}", rollout.phase, rollout.reason)
         for job in Retrainings(control, name).history(limit=5):
-            if self.moment.seconds_of(job.began) >= 0:
+            if job.number > self._known.retraining:
                 self._state("retraining", f"job {job.number}", job.state, job.reason)
 
     def _state(self, what: Any, about: str, became: str, text: str) -> None:
@@ -99,7 +122,7 @@ class Watcher:
 
     def _entry(self, entry: Entry) -> Iterator[Sighting]:
         """The entry itself, and the alert or the verdict that it is about."""
-        seconds = self.moment.seconds_of(entry.time)
+        seconds = max(0.0, self.moment.seconds_of(entry.time))
         yield Sighting(what="journal", about=entry.kind, text=entry.text, seconds=seconds)
         evidence = msgspec.json.decode(entry.evidence)
         if not isinstance(evidence, dict):
