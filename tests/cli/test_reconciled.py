@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from siklus.automation.live import Live
 from siklus.automation.rollout.rollouts import Rollouts, drafted
@@ -113,6 +114,12 @@ def test_stages_follow_a_rollout_to_its_end(project: Path) -> None:
         traffic.append(promoted, follows=policy.revision, by="jane", now=NOW)
         moving.move(registry)
         assert stages(project) == {1: "archived", 2: "production"}
+        champion, former = (
+            structs.replace(each, share=0.5) for each in (promoted.champion, policy.allotment.champion)
+        )
+        shared = structs.replace(promoted, arms=(champion, structs.replace(former, name="former")))
+        traffic.append(shared, follows=traffic.revision(), by="jane", now=NOW)
+        assert not moving.behind()  # shares alone move none
 
 
 @pytest.mark.slow
@@ -130,3 +137,5 @@ def test_what_fails_is_told_and_tried_ever_more_seldom(project: Path) -> None:
         assert [event for event, _ in said[2:]] == ["stages_failed"]
         assert not reconciled(live, NOW + timedelta(seconds=25))
         assert len(said) == 3
+        assert not reconciled(live, NOW - timedelta(days=1))  # the clock was set back
+        assert len(said) == 4

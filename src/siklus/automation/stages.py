@@ -53,23 +53,38 @@ class Stages:
         control.ensure(MOVED)
 
     def behind(self) -> bool:
-        """Whether something was decided since they were moved: one small question."""
-        return self._traffic.revision() != self._moved().traffic
+        """Whether something was decided since that moves one of them: shares alone do not, and to ask MLflow
+        takes seconds. A few small questions."""
+        before = self._moved()
+        if self._traffic.revision() == before.traffic:
+            return False
+        policies = self._traffic.history(limit=RECENT)
+        then = next((policy for policy in policies if policy.revision == before.traffic), None)
+        if then is None:
+            return True
+        answered = {arm.version for arm in then.allotment.everybody}
+        lately = self._lately(before)
+        known = [rollout for rollout in lately if rollout.challenger.version in answered]
+        return wanted(policies[0], lately) != wanted(then, known)
 
     def move(self, registry: Registry) -> None:
         """Move them, where they are not yet as was decided. Errors are those of `Registry.promote`."""
         policy, before = self._traffic.current(), self._moved()
         if policy is None or policy.revision == before.traffic:
             return
-        recent = self._rollouts.history(limit=RECENT)
-        lately = [rollout for rollout in recent if rollout.number > before.rollout]
+        lately = self._lately(before)
         held = {version.number: version.stage for version in registry.versions(self._model)}
         for number, stage in wanted(policy, lately).items():
             # Whoever has lost leaves staging; where people have put it since, it stays.
             if held.get(number) != stage and (stage != "archived" or held.get(number) == "staging"):
                 registry.promote(self._model, str(number), stage)
-        over = [rollout.number for rollout in recent if not rollout.going_on]
+        over = [rollout.number for rollout in lately if not rollout.going_on]
         self._note(Moved(traffic=policy.revision, rollout=max(over, default=before.rollout)))
+
+    def _lately(self, before: Moved) -> list[Rollout]:
+        """Rollouts that go on, or ended since."""
+        recent = self._rollouts.history(limit=RECENT)
+        return [rollout for rollout in recent if rollout.number > before.rollout]
 
     def _moved(self) -> Moved:
         wanted = sa.select(MOVED).where(MOVED.c.model == self._model)
