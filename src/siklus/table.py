@@ -81,7 +81,11 @@ def is_missing(cells: Cells) -> NDArray[np.bool_]:
     if cells.dtype.kind == "M":
         return np.isnat(cells)
     if cells.dtype.kind == "O":
-        return np.fromiter((cell is None or is_nan(cell) for cell in cells), dtype=bool, count=len(cells))
+        # Millions of cells: a call for each would be most of the time.
+        return np.array(
+            [cell is None or (isinstance(cell, float) and cell != cell) for cell in cells.tolist()],
+            dtype=bool,
+        )
     return np.zeros(len(cells), dtype=bool)
 
 

@@ -55,8 +55,10 @@ def cell_hashes(cells: Cells) -> Hashes:
     elif cells.dtype.kind == "M":
         hashes = _mix(cells.astype("datetime64[us]").view(np.uint64) ^ _MOMENT)
     else:
-        known = _ObjectHashes()
-        hashes = np.fromiter((known.of(cell) for cell in cells.tolist()), dtype=np.uint64, count=len(cells))
+        known, values = _ObjectHashes(), cells.tolist()
+        nested = any(issubclass(kind, list | dict) for kind in set(map(type, values)))
+        found = map(known.of if nested else known.__getitem__, values)
+        hashes = np.fromiter(found, dtype=np.uint64, count=len(cells))
     hashes[is_missing(cells)] = _MISSING
     return hashes
 

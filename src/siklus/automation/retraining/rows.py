@@ -6,7 +6,7 @@ outcomes that had come by then, nothing whose own time lies after it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from siklus.contract.columns import Contract
 from siklus.contract.decode import decode_table
 from siklus.contract.gather import default_of
 from siklus.data.cells import cells_of, moments
-from siklus.data.digest import Hashes, cell_hashes, row_hashes
+from siklus.data.digest import cell_hashes, row_hashes
 from siklus.data.engine import identifier, open_engine, quoted
 from siklus.data.snapshot import whole
 from siklus.data.typed import MOMENT, WHOLE
@@ -227,15 +227,19 @@ def _twice(both: Table, is_logged: Mask, data: Data, contract: Contract) -> Mask
     Without a key rows are known by their content; then as many go as were logged, since rows may be alike.
     """
     gone = np.zeros(len(both), dtype=bool)
-    names = _names_of(
-        both, data.key, [*contract.names, contract.target.name, *([data.time] if data.time else [])]
-    )
-    source, logged = np.flatnonzero(~is_logged), np.flatnonzero(is_logged)
     if data.key is not None:
+        names = cell_hashes(both[data.key])
+        source, logged = np.flatnonzero(~is_logged), np.flatnonzero(is_logged)
         gone[source] = np.isin(names[source], names[logged])
         _, last = np.unique(names[logged][::-1], return_index=True)
         gone[np.delete(logged, len(logged) - 1 - last)] = True
         return gone
+    columns = [*([data.time] if data.time else []), contract.target.name, *contract.names]
+    table = both.select(dict.fromkeys(columns))
+    alike = _alike(table, is_logged)
+    names = np.zeros(len(both), dtype=np.uint64)
+    names[alike] = row_hashes(table.take(alike))
+    source, logged = np.flatnonzero(alike & ~is_logged), np.flatnonzero(alike & is_logged)
     found, counts = np.unique(names[logged], return_counts=True)
     if not len(found) or not len(source):
         return gone
@@ -247,8 +251,16 @@ def _twice(both: Table, is_logged: Mask, data: Data, contract: Contract) -> Mask
     return gone
 
 
-def _names_of(table: Table, key: str | None, names: Sequence[str]) -> Hashes:
-    return row_hashes(table.select(dict.fromkeys(names))) if key is None else cell_hashes(table[key])
+def _alike(table: Table, is_logged: Mask) -> Mask:
+    """Rows that may have their like on the other side, as far as numbers and moments tell: a log grows, and
+    to name each of its rows by all cells takes long."""
+    alike = np.ones(len(table), dtype=bool)
+    for name in table:
+        if alike.any() and table[name].dtype.kind != "O":
+            rows = np.flatnonzero(alike)
+            cells, logged = cell_hashes(table[name][rows]), is_logged[rows]
+            alike[rows] = np.isin(cells, np.intersect1d(cells[logged], cells[~logged]))
+    return alike
 
 
 def inside(events: Events, kept: Mask, *, window: str) -> Mask:
