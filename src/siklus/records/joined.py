@@ -16,6 +16,7 @@ from siklus.contract.columns import Label, label_text
 from siklus.data.engine import quoted
 from siklus.errors import RecordsError
 from siklus.records.layout import Layout
+from siklus.records.outcomes import any_received
 from siklus.records.query import open_views
 from siklus.stats.ranges import Ranges
 from siklus.table import Cells
@@ -145,6 +146,8 @@ def read_joined(
 
 def count_labelled(layout: Layout, version: str, *, until_us: int) -> int:
     """The version's predictions whose outcome was received until this Unix time in µs. RC003, RC006."""
+    if not any_received(layout.outcomes, until_us=until_us):
+        return 0
     with open_views(layout, for_query="joined") as connection, _read_errors(layout):
         [(count,)] = connection.execute(
             "SELECT count(*) FROM joined WHERE version = ? AND received <= make_timestamp(?)",

@@ -171,6 +171,11 @@ class Newest:
     first_id: str
 
 
+def any_received(path: Path, *, until_us: int) -> bool:
+    """Whether any was received until this Unix time in µs: soon known, however many there are."""
+    return next(_read(path, "SELECT min(received_us) <= ? FROM outcomes", until_us), (None,)) == (1,)
+
+
 def outcome_stamp(path: Path) -> tuple[int, int]:
     """How many there are, and when the last one was received: another pair tells of something new."""
     return next(_read(path, "SELECT count(*), coalesce(max(received_us), 0) FROM outcomes"), (0, 0))
