@@ -45,7 +45,8 @@ def source_state(root: Path) -> SourceState | None:
 
 def environment_lock() -> dict[str, str]:
     """The version of every installed distribution by its name, beside `python` and `platform`."""
-    found = {dist.name: dist.version for dist in distributions() if dist.name}
+    papers = [dist.metadata for dist in distributions()]  # parsed anew whenever it is asked for
+    found = {paper["Name"]: paper["Version"] for paper in papers if paper["Name"]}
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()}-{platform.machine()}".lower(),
