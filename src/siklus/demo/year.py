@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from siklus.demo.flights import TIME, month_of
+from siklus.demo.flights import TIME, months_of
 from siklus.demo.pace import LABEL_DAYS, Pace
 from siklus.table import Table
 
@@ -38,9 +38,8 @@ class Days:
 
 def year(folder: Path, *, pace: Pace, months: Sequence[int]) -> Iterator[Days]:
     """Month by month, the last days of each as many as are left."""
-    for month in months:
-        flights = month_of(folder, month, pace=pace)
-        flights = flights.take(np.argsort(flights[TIME], kind="stable"))
+    for month, found in months_of(folder, months, pace=pace):
+        flights = found.take(np.argsort(found[TIME], kind="stable"))
         first = date(YEAR, month, 1)
         length = (date(YEAR + month // 12, month % 12 + 1, 1) - first).days
         # Times are in UTC: a late flight of the last evening is one of the next month there.
