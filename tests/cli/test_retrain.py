@@ -1,6 +1,5 @@
 """Retrainings by command: asked for, explained, waited for, and carried out where no loop runs."""
 
-import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +25,9 @@ TRIGGERS = '["drift", "predictions:4000", "labels:100", "schedule:0 3 * * 1", "a
 
 
 @pytest.fixture
-def project(registered: Path, tmp_path: Path) -> Path:
+def project(own: Path) -> Path:
     """Versions 1 (production) and 2, of which nothing is served yet."""
-    ignored = shutil.ignore_patterns("control.db*", "run")
-    return Path(shutil.copytree(registered, tmp_path / "line", ignore=ignored))
+    return own
 
 
 @contextmanager
@@ -117,6 +115,14 @@ def test_a_dry_run_reads_well(project: Path) -> None:
     assert (
         "only asks begin a retraining" in siklus("retrain", "--dry-run", "-C", project, RETRAIN__ON="[]").out
     )
+
+
+def test_a_dry_run_names_what_an_ask_would_wait_for(project: Path) -> None:
+    answered("traffic", "set", "-C", project)
+    answered("experiment", "start", "2", "-C", project)
+    shown = siklus("retrain", "--dry-run", "-C", project).out
+    said = "asks for one, which begins after this: experiment 1 goes on since"
+    assert said in " ".join(shown.split()), shown
 
 
 def test_a_trigger_that_can_never_fire_is_refused(project: Path) -> None:

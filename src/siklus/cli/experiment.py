@@ -208,6 +208,8 @@ def _print(shown: Status, *, now: datetime) -> None:
         return
     lines = standing(shown.experiment, shown.looked, now=now)
     if shown.result is not None:
-        lines.append(verdict(shown.experiment, shown.result))
+        said = verdict(shown.experiment, shown.result)
+        if said not in shown.experiment.reason:  # in which `stop` keeps it
+            lines.append(said)
     for line in lines:
         results().print(line, markup=False)

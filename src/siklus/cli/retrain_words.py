@@ -168,6 +168,8 @@ def _what_would_be(outlook: Outlook) -> Iterator[str]:
     else:
         yield f"By itself {loop} would begin nothing, because of the verdict."
     if outlook.hold is not None and outlook.hold.why == "busy":
-        yield "`siklus retrain` asks for one, which begins after that."
+        # Where something is due, what it waits for has just been said.
+        what = "that." if due else f"this: {outlook.hold.said}"
+        yield f"`siklus retrain` asks for one, which begins after {what}"
     else:
         yield "`siklus retrain` asks for one, which begins whatever triggers, verdict and cooldown say."
