@@ -82,6 +82,42 @@ def test_labels_of_both_arms_judge_both_versions(models: tuple[Bundle, Bundle], 
     assert found.worse
 
 
+def test_one_who_turns_labels_round_decides_nothing(tmp_path: Path, traffic: Traffic) -> None:
+    """A fifth of all labels, and a challenger that loses least where answers are wrong: it knows nothing."""
+    frame = frame_of(3000)
+    truth = pd.Series(np.where(frame["x"] > 0, "yes", "no"), name="word")
+    champion = packaged(tmp_path / "1", LogisticRegression().fit(frame, truth), frame, truth, version="1")
+    words = pd.Series(CHANCE.permutation(truth), name="word")
+    unknowing = packaged(tmp_path / "2", LogisticRegression().fit(frame, words), frame, words, version="2")
+    batch = traffic.answer(champion, frame, at=NOON)
+    lies = np.where(truth == "yes", "no", "yes")
+    clients = np.arange(len(frame)) % 5
+    for client in range(5):
+        own = np.flatnonzero(clients == client)
+        said = lies if client == 4 else truth.to_numpy()
+        traffic.tell([batch.ids[i] for i in own], said[own], client=f"shop-{client}")
+    pairs = pairs_of(traffic, (champion, unknowing), metric="log_loss")
+    pairs.read()
+    assert len(pairs) == 2400
+    found = pairs.challenge(alpha=ALPHA)
+    assert found is not None
+    assert found.worse
+    assert found.low is not None
+    assert found.low > 0.4  # log(2) is what knowing nothing costs
+
+
+def test_of_two_clients_that_disagree_neither_decides(
+    models: tuple[Bundle, Bundle], traffic: Traffic
+) -> None:
+    frame = frame_of(600)
+    batch, truth = traffic.answer(models[0], frame, at=NOON), minutes_of(frame)
+    traffic.tell(batch.ids[:300], truth[:300], client="one")
+    traffic.tell(batch.ids[300:], truth[300:] + 50, client="other")
+    pairs = pairs_of(traffic, models)
+    pairs.read()
+    assert (len(pairs), pairs.challenge(alpha=ALPHA), pairs.champion_loss) == (0, None, None)
+
+
 def test_only_new_labels_are_read(models: tuple[Bundle, Bundle], traffic: Traffic) -> None:
     """Some are stored late: as received before what has been read."""
     frame, pairs = frame_of(300), pairs_of(traffic, models)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import msgspec
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from siklus.automation.replay.asked import Asked, Features, ask, features_of, known_to
+from siklus.automation.rollout.doubts import NOBODY, Told, believed
 from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract, Label, label_text
 from siklus.errors import RecordsError
@@ -29,11 +30,14 @@ STORED_US = 600_000_000  # at most, from the receipt of an outcome to its place 
 NO_OUTCOMES = (0, 0)  # what `outcome_stamp` says of none
 
 _LABELLED = """
-SELECT prediction_id, epoch_us(received), CAST(features AS VARCHAR), {outcome}
+SELECT prediction_id, epoch_us(received), CAST(features AS VARCHAR), client, {answer}, probability, {outcome}
 FROM joined ANTI JOIN siklus_near USING (prediction_id)
 WHERE outcome IS NOT NULL AND time >= ? AND received >= make_timestamp(?)
 ORDER BY received, prediction_id LIMIT ?
 """
+
+
+Row: TypeAlias = tuple[str, int, str, str | None, Any, float | None, Any]  # as `_LABELLED` selects it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +55,8 @@ class Paired:
 class Pairs:
     """The labelled rows that were answered ``since`` then, by whichever version, as both would answer them.
 
-    Only what is new is read and asked about. Rows that one of the two cannot answer are left out.
+    Only what is new is read and asked about. Rows that one of the two cannot answer are left out, and those
+    of clients whose labels depart (`doubts.believed`).
     """
 
     def __init__(
@@ -64,23 +69,25 @@ class Pairs:
         self._from_us = 0
         self._near: dict[str, int] = {}  # ids whose outcome came lately: some that came with them may be late
         self._pieces: list[Paired] = []
+        self._told: list[Told] = []
         self._rows = 0
+        self._trusted: tuple[int, Paired] | None = None
         self._known: tuple[int, float, ChallengeEvidence] | None = None
 
     def __len__(self) -> int:
-        return self._rows
+        return len(self._believed().places)
 
     @property
     def champion_loss(self) -> float | None:
         """Its mean; None without a row."""
-        return float(self._all().champion.mean()) if self._rows else None
+        return float(self._believed().champion.mean()) if len(self) else None
 
     def challenge(self, *, alpha: float) -> ChallengeEvidence | None:
         """Who is better; None without a row."""
-        if not self._rows:
+        if not len(self):
             return None
         if self._known is None or self._known[:2] != (self._rows, alpha):
-            rows = self._all()
+            rows = self._believed()
             found = challenge_losses(rows.challenger, rows.champion, alpha=alpha)
             found = msgspec.structs.replace(found, loss=loss_of(self._metric))
             self._known = (self._rows, alpha, found)
@@ -104,12 +111,26 @@ class Pairs:
         if len(found) < LOOK_ROWS:
             self._stamp = stamp
 
-    def _new(self) -> Sequence[tuple[str, int, str, Any]]:
-        classes = self._champion.contract.target.classes
+    def _believed(self) -> Paired:
+        """Those whose labels no guard doubts: asked for once all that is new has been taken in."""
+        if self._trusted is None or self._trusted[0] != self._rows:
+            rows, kept = self._all(), believed(self._told, classify=self._classify)
+            found = Paired(
+                places=rows.places[kept], challenger=rows.challenger[kept], champion=rows.champion[kept]
+            )
+            self._trusted = self._rows, found
+        return self._trusted[1]
+
+    @property
+    def _classify(self) -> bool:
+        return self._champion.contract.target.classes is not None
+
+    def _new(self) -> Sequence[Row]:
         views = open_views(
             self._layout, for_query="joined", made_from=self._since, received_from_us=max(self._from_us, 0)
         )
-        asked = _LABELLED.format(outcome="outcome_number" if classes is None else "outcome")
+        names = ("prediction", "outcome") if self._classify else ("predicted_number", "outcome_number")
+        asked = _LABELLED.format(answer=names[0], outcome=names[1])
         given = [plain(self._since), max(self._from_us, 0), LOOK_ROWS]
         with views as connection:
             try:
@@ -123,17 +144,22 @@ class Pairs:
                     expected="room on the disk, and sound Parquet files",
                 ) from exc
 
-    def _take(self, rows: Sequence[tuple[str, int, str, Any]]) -> None:
-        self._near |= {name: received for name, received, _, _ in rows}
-        features = [features_of(text) for _, _, text, _ in rows]
+    def _take(self, rows: Sequence[Row]) -> None:
+        self._near |= {name: received for name, received, *_ in rows}
+        features = [features_of(text) for _, _, text, *_ in rows]
         found = pair(
             self._metric, [outcome for *_, outcome in rows], features, self._challenger, self._champion
         )
         if len(found.champion):
             self._pieces.append(found)
+            told = (Told(*rows[place][3:]) for place in found.places.tolist())
+            self._told += [NOBODY if each.client is None else each for each in told]
             self._rows += len(found.champion)
 
     def _all(self) -> Paired:
+        if not self._pieces:
+            none = np.zeros(0)
+            return Paired(places=none.astype(np.int64), challenger=none, champion=none)
         if len(self._pieces) > 1:
             self._pieces = [
                 Paired(
