@@ -76,7 +76,9 @@ class Live:
         else:
             self._tried, self._again = NOTHING, None
             return True
-        if revision != self._tried or self._again is None or now >= self._again:
+        # A clock that is set back makes nobody wait for what it says then.
+        waits = self._again is not None and now < self._again <= now + LONGEST_WAIT
+        if revision != self._tried or not waits:
             self._start(*todo, revision=revision)
         return False
 
