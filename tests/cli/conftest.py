@@ -1,5 +1,6 @@
 """What the command line's tests share: one MLflow database, and one trained project of two versions."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -25,3 +26,15 @@ def registered(tmp_path_factory: pytest.TempPathFactory, store: str) -> Path:
     append_csv(folder / "rows.csv", rows[ROWS:])
     answered("train", "-C", folder)
     return folder
+
+
+@pytest.fixture
+def own(registered: Path, store: str, tmp_path: Path) -> Path:
+    """The same, of which nothing is served yet, with a registry of its own: what is promoted here is promoted
+    for nobody else."""
+    ignored = shutil.ignore_patterns("control.db*", "run")
+    made = Path(shutil.copytree(registered, tmp_path / "line", ignore=ignored))
+    shutil.copy2(store.removeprefix("sqlite:///"), made / "mlflow.db")
+    file = made / "siklus.toml"
+    file.write_text(file.read_text().replace(store, f"sqlite:///{made}/mlflow.db"))
+    return made

@@ -1,6 +1,5 @@
 """What people decide by hand is heard by whoever hears of the loop."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,10 @@ from tests.cli.projects import answered
 
 
 @pytest.fixture
-def project(registered: Path, tmp_path: Path) -> Path:
+def project(own: Path) -> Path:
     """Versions 1 (production) and 2 (staging); version 1 has all requests."""
-    ignored = shutil.ignore_patterns("control.db*", "run")
-    made = Path(shutil.copytree(registered, tmp_path / "line", ignore=ignored))
-    answered("traffic", "set", "--champion", "1", "-C", made)
-    return made
+    answered("traffic", "set", "--champion", "1", "-C", own)
+    return own
 
 
 def heard(project: Path) -> list[str]:

@@ -1,6 +1,5 @@
 """What was decided becomes live, whoever died meanwhile: published, and MLflow's stages moved."""
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,14 +28,10 @@ NOBODY = "http://127.0.0.1:1"  # where no registry listens
 
 
 @pytest.fixture
-def project(registered: Path, tmp_path: Path) -> Path:
+def project(own: Path) -> Path:
     """Versions 1 (production) and 2 (staging); version 1 has all requests."""
-    made = Path(
-        shutil.copytree(registered, tmp_path / "line", ignore=shutil.ignore_patterns("control.db*", "run"))
-    )
-    answered("promote", "1", "-C", made)
-    answered("promote", "2", "--stage", "staging", "-C", made)
-    return made
+    answered("promote", "1", "-C", own)
+    return own
 
 
 def stages(project: Path) -> dict[int, str | None]:

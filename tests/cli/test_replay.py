@@ -1,6 +1,5 @@
 """`siklus replay`: a person, a script and a pipeline are told what a version would change."""
 
-import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,8 +16,9 @@ ROWS = 120
 
 
 @pytest.fixture
-def project(registered: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(registered, tmp_path / "line"))
+def project(own: Path) -> Path:
+    """Versions 1 (production) and 2 (staging)."""
+    return own
 
 
 def logged(project: Path, *, champion_is_right: bool = False) -> None:
