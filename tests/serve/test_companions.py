@@ -1,5 +1,6 @@
 """Companions: programs beside the server come back when they end, and end when it ends."""
 
+import os
 import shlex
 import signal
 import sys
@@ -50,6 +51,12 @@ def test_a_companion_comes_back_and_ends_with_the_server(number: signal.Signals,
         server.process.wait(timeout=START_SECONDS)
         gone, alive = psutil.wait_procs([companion], timeout=START_SECONDS)
     assert (len(gone), alive) == (1, [])
+
+
+def test_a_terminals_interrupt_reaches_the_server_alone(tmp_path: Path) -> None:
+    """It ends them; one that is still importing would answer an interrupt with a traceback."""
+    with accompanied(tmp_path) as (server, companion):
+        assert os.getpgid(companion.pid) == companion.pid != os.getpgid(server.process.pid)
 
 
 def test_a_companion_that_cannot_be_started_harms_nobody(tmp_path: Path) -> None:

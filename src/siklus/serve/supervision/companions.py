@@ -126,6 +126,7 @@ def _start(argv: Sequence[str], *, niceness: int = 0) -> subprocess.Popen[bytes]
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            process_group=0,  # a terminal's Ctrl-C is for the supervisor, which ends them
             # The supervisor has one thread, so that running something between fork and exec is safe.
             preexec_fn=before,  # noqa: PLW1509
         )
