@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 LABEL_DAYS = 2  # after a flight, until its time in the air is told
-BATCH_FLIGHTS = 5  # of one request: a rollout deals whole requests, and needs many
+BATCH_FLIGHTS = 10  # of one request: a rollout deals whole requests, and needs many
 
 Name: TypeAlias = Literal["whole", "fast"]
 
