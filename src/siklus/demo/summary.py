@@ -73,7 +73,7 @@ def story(summary: Summary) -> Iterator[str]:
     yield (
         f"It trained anew {_times(counted.retrainings)}: {counted.promotions} of the new versions were "
         f"promoted, {counted.refused} refused before anybody met them, "
-        f"{counted.rolled_back + counted.given_up} taken back from the canary's requests."
+        f"{counted.rolled_back + counted.given_up} rolled back."
     )
     failed = "none failed" if not summary.failed_requests else f"{summary.failed_requests:,} requests failed"
     yield (
