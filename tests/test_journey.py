@@ -114,17 +114,6 @@ def test_a_table_becomes_answers_that_are_the_same_by_every_door(name: str, tmp_
     assert json.loads(scored)["prediction"] == in_process
 
 
-def test_the_demo_trains_on_january_and_answers_for_february(tmp_path: Path) -> None:
-    done = siklus("demo", "--fast", "--json", "--dir", "demo", folder=tmp_path, environment={})
-    figures = json.loads(done.stdout)
-    assert figures["served_rows"] == 23_611  # February's flights with a time in the air, as the data has them
-    assert figures["served_mae"] <= 9.5
-    assert figures["heldout_mae"] <= 12
-    assert figures["parity"]["holds"]
-    versions = json.loads(siklus("models", "--json", folder=tmp_path / "demo").stdout)
-    assert [(version["number"], version["stage"]) for version in versions] == [(1, "production")]
-
-
 def test_a_version_gives_back_the_rows_that_it_was_trained_on(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     rows = Table({"x": rng.normal(size=200), "word": rng.choice(["a", "b"], size=200).astype(object)})

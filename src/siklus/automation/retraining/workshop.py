@@ -64,6 +64,8 @@ class Workshop:
         with self._held() as handle:
             if handle is None:
                 return False
+            if self._process is not None:
+                self._process.wait()  # it has let go of the lock, so it is dead by now
             command = command_of(self._paths.root.absolute(), number=number, trigger=trigger)
             os.ftruncate(handle, 0)  # no other process's id may stand there once this one lives
             with self._log(number) as log:
