@@ -64,7 +64,7 @@ class Course:
             gone = "its result is not on this machine any more"
             self._retrainings.record(job, Outcome(state="failed", reason=gone), now=now)
         elif now - job.since >= timedelta(seconds=seconds_of(patience)):
-            late = f"too few labels within {patience} ([retrain] patience): {job.reason}"
+            late = f"nobody could tell within {patience} ([retrain] patience): {job.reason}"
             outcome = Outcome(state="refused", reason=late, evidence=evidence_of(found))
             self._retrainings.record(job, outcome, now=now)
         elif self._judged is None or self._judged[0] != job.number or labelled >= GROWTH * self._judged[1]:
