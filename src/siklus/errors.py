@@ -18,6 +18,8 @@
     ├── AutomationError    AU      a retraining, a rollout or an experiment cannot be  500
     ├── DrillError         DR      a drill cannot be held                              500
     ├── DeployError        DP      files for another tool cannot be made or written    500
+    ├── PapersError        PA      a release's papers cannot be made or do not hold    500
+    ├── AssessError        AS      where a project stands cannot be told               500
     ├── FileError          FS      the disk is full, or a file cannot be written       500
     └── MissingExtra       XT      an optional package is not installed                500
 
@@ -153,6 +155,14 @@ class DrillError(SiklusError):
 
 class DeployError(SiklusError):
     prefix = "DP"
+
+
+class PapersError(SiklusError):
+    prefix = "PA"
+
+
+class AssessError(SiklusError):
+    prefix = "AS"
 
 
 class FileError(SiklusError):

@@ -15,9 +15,10 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("features",),
     ("bundle", "records", "ledgers", "tracking"),
     ("registry",),
-    ("train", "serve", "monitor"),
+    ("train", "serve", "monitor", "papers"),
     ("deploy", "automation"),
     ("drill", "demo"),
+    ("assess", "doctor"),
     ("cli",),
 )
 HEIGHT: Mapping[str, int] = {part: height for height, row in enumerate(ROWS) for part in row}

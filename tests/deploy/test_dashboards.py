@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from siklus.deploy.distances import drift_recordings
-from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
+from siklus.deploy.watching.distances import drift_recordings
+from siklus.deploy.watching.expressions import EXPRESSIONS, SIGNAL, expression
 from siklus.monitor.signals import SIGNALS
 from siklus.monitor.watches import ALONE
 from tests.architecture.source import ROOT, SRC
@@ -16,9 +16,11 @@ from tests.deploy.dashboards.all import DASHBOARDS, text_of
 RECORDED = {each.record for each in drift_recordings(job="x", window="1h", min_rows=200)} | {SIGNAL}
 METRIC = re.compile(r"\b(?:ml_\w+|process_\w+|siklus:\w+(?::\w+)?)")
 
+FILES = SRC / "siklus" / "deploy" / "watching" / "dashboards"
+
 
 def committed(name: str) -> dict[str, Any]:
-    text = (SRC / "siklus" / "deploy" / "dashboards" / f"{name}.json").read_text(encoding="utf-8")
+    text = (FILES / f"{name}.json").read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)
     return found
 
@@ -29,7 +31,7 @@ def queries(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("name", DASHBOARDS)
 def test_the_file_is_what_is_drawn(name: str) -> None:
-    text = (SRC / "siklus" / "deploy" / "dashboards" / f"{name}.json").read_text(encoding="utf-8")
+    text = (FILES / f"{name}.json").read_text(encoding="utf-8")
     assert text == text_of(DASHBOARDS[name]()), "python -m tests.deploy.dashboards"
 
 

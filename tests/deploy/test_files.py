@@ -11,9 +11,9 @@ import yaml
 
 from siklus.cli.main import main
 from siklus.deploy.drafts import LIST
-from siklus.deploy.grafana import DASHBOARDS
-from siklus.deploy.prometheus import SERVER_DOWN, WATCH_SILENT
 from siklus.deploy.quoting import label_value, plain_in_template, yaml_text
+from siklus.deploy.watching.grafana import DASHBOARDS
+from siklus.deploy.watching.prometheus import SERVER_DOWN, WATCH_SILENT
 from tests.architecture.source import ROOT
 from tests.deploy.projects import deployed, project
 
@@ -213,8 +213,8 @@ def test_the_page_names_all_there_is(capsys: pytest.CaptureFixture[str]) -> None
 def test_the_package_brings_templates_and_dashboards() -> None:
     folder = files("siklus.deploy")
     for name in DASHBOARDS:
-        assert (folder / "dashboards" / f"{name}.json").is_file()
-    assert (folder / "templates" / "prometheus.yml").is_file()
+        assert (folder / "watching" / "dashboards" / f"{name}.json").is_file()
+    assert (folder / "templates" / "watching" / "prometheus.yml").is_file()
 
 
 ODD = 'a "b" \\ \' # {{ x }} $(id) `id` ../.. : - \n\t\u2028\x85 \U0001f600 \x07'

@@ -106,7 +106,7 @@ def test_prometheus_has_what_the_server_and_numpy_have(watched: Watched) -> None
 def _panels_show_something(prometheus: Prometheus) -> None:
     empty = []
     for name in DASHBOARDS:
-        text = (SRC / "siklus" / "deploy" / "dashboards" / f"{name}.json").read_text()
+        text = (SRC / "siklus" / "deploy" / "watching" / "dashboards" / f"{name}.json").read_text()
         for panel in json.loads(text)["panels"]:
             for target in panel.get("targets", []):
                 expression = target["expr"]

@@ -80,7 +80,7 @@ COMMANDS = {
     "report": Command("siklus.cli.report", "an HTML page of a window: requests, drift, quality, alerts"),
     "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
     "quality": Command("siklus.cli.quality", "how good the answers were, once their outcomes are known"),
-    "deploy": Command("siklus.cli.deploy", "files for prometheus, alertmanager and grafana"),
+    "deploy": Command("siklus.cli.deploy.targets", "files for prometheus, alertmanager and grafana"),
     "replay": Command(
         "siklus.cli.replay", "logged requests through a version, before any user meets it: what would change"
     ),

@@ -33,6 +33,7 @@ from siklus.project.sections import (
     Train,
     refuse_unclear_source,
 )
+from siklus.project.shipping import Deploy
 from siklus.project.tables import near, read_table
 
 FILE_NAME = "siklus.toml"
@@ -47,6 +48,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "retrain": Retrain,
     "rollout": RolloutPlan,
     "state": State,
+    "deploy": Deploy,
 }
 KNOWN = (*SECTIONS, "gates", "notify", ALERTS)
 GATE_SETTINGS = ("parity", "champion", "slices")

@@ -14,6 +14,7 @@ from siklus.project.durations import Duration, DurationOrNever
 from siklus.project.loop import Retrain, RolloutPlan
 from siklus.project.names import SafeName
 from siklus.project.notify import Receiver
+from siklus.project.shipping import Deploy
 
 Share: TypeAlias = Annotated[float, Meta(gt=0, lt=1)]
 Positive: TypeAlias = Annotated[int, Meta(gt=0)]
@@ -195,6 +196,7 @@ class Project(Struct, frozen=True, kw_only=True):
     retrain: Retrain = field(default_factory=Retrain)
     rollout: RolloutPlan = field(default_factory=RolloutPlan)
     state: State = field(default_factory=State)
+    deploy: Deploy = field(default_factory=Deploy)
     alerts: tuple[PlacedAlert, ...] = ()
     notify: Mapping[str, Receiver] = {}
 

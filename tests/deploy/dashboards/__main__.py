@@ -3,7 +3,7 @@
 from tests.architecture.source import SRC
 from tests.deploy.dashboards.all import DASHBOARDS, text_of
 
-FOLDER = SRC / "siklus" / "deploy" / "dashboards"
+FOLDER = SRC / "siklus" / "deploy" / "watching" / "dashboards"
 
 if __name__ == "__main__":
     for name, make in DASHBOARDS.items():

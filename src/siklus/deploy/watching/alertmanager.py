@@ -90,7 +90,7 @@ def alertmanager_files(project: Project, rules: Sequence[Rule], sending: Sending
         if isinstance(each, Mail | Webhook)
     ]
     text = render(
-        "alertmanager.yml",
+        "watching/alertmanager.yml",
         job=job,
         group_wait=checked_duration(sending.group_wait, what="the group's wait"),
         group_interval=checked_duration(sending.group_interval, what="the group's interval"),
@@ -101,7 +101,7 @@ def alertmanager_files(project: Project, rules: Sequence[Rule], sending: Sending
     )
     drafts = (
         Draft(path="alertmanager.yml", text=text),
-        Draft(path="siklus.tmpl", text=packaged("templates/siklus.tmpl")),
+        Draft(path="siklus.tmpl", text=packaged("templates/watching/siklus.tmpl")),
     )
     return AlertmanagerFiles(drafts=drafts, remarks=tuple(_remarks(project, sending)))
 

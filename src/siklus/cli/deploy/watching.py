@@ -1,36 +1,23 @@
-"""`siklus deploy`"""
+"""`siklus deploy prometheus|alertmanager|grafana`"""
 
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from siklus.cli.deploy.drafted import ForceFlag, ToOption, put, usual
 from siklus.cli.options import HERE, ProjectOption, opened
-from siklus.cli.output import JsonFlag, command_app, print_json, results, table
-from siklus.deploy.alertmanager import Sending, alertmanager_files
-from siklus.deploy.drafts import Compared, Draft, compare, write
-from siklus.deploy.grafana import Viewing, grafana_drafts
-from siklus.deploy.prometheus import SCRAPE, Scraping, prometheus_drafts
+from siklus.cli.output import JsonFlag, command_app
+from siklus.deploy.watching.alertmanager import Sending, alertmanager_files
+from siklus.deploy.watching.grafana import Viewing, grafana_drafts
+from siklus.deploy.watching.prometheus import SCRAPE, Scraping, prometheus_drafts
 from siklus.monitor.alerts.rules import project_rules
 from siklus.project.file import OpenProject
 
 app = command_app()
 
 LOCAL_PROMETHEUS = "http://localhost:9090"
-DONE = {"new": "written", "same": "as it was", "older": "written anew", "changed": "replaced"}
-
-ToOption = Annotated[
-    Path | None,
-    typer.Option("--to", metavar="DIR", help="Where the files go; deploy/TARGET of the project by default."),
-]
-ForceFlag = Annotated[bool, typer.Option("--force", help="Replace files that a person has changed, too.")]
-
-
-@app.callback()
-def deploy() -> None:
-    """Write the files that other tools need to watch this project, by the same definitions."""
 
 
 @app.command()
@@ -69,7 +56,7 @@ def prometheus(
     )
     drafts = prometheus_drafts(found.settings, project_rules(found.settings), scraping)
     remarks = list(_remarks_on_keys(found, key_file))
-    return _put(drafts, to or _usual(found, "prometheus"), force=force, remarks=remarks, as_json=as_json)
+    return put(drafts, to or usual(found, "prometheus"), force=force, remarks=remarks, as_json=as_json)
 
 
 @app.command()
@@ -93,7 +80,7 @@ def alertmanager(
 ) -> int:
     """Who hears of which alert: mail and webhooks of [notify.*]."""
     found = opened(project)
-    directory = to or _usual(found, "alertmanager")
+    directory = to or usual(found, "alertmanager")
     sending = Sending(
         project=found.paths.root,
         secrets=secrets or directory.resolve() / "secrets",
@@ -101,7 +88,7 @@ def alertmanager(
         group_interval=group_interval,
     )
     files = alertmanager_files(found.settings, project_rules(found.settings), sending)
-    return _put(files.drafts, directory, force=force, remarks=files.remarks, as_json=as_json)
+    return put(files.drafts, directory, force=force, remarks=files.remarks, as_json=as_json)
 
 
 @app.command()
@@ -127,43 +114,14 @@ def grafana(
 ) -> int:
     """Its provisioning, and three dashboards: service, model and drift."""
     found = opened(project)
-    directory = to or _usual(found, "grafana")
+    directory = to or usual(found, "grafana")
     viewing = Viewing(
         prometheus=prometheus_url or found.settings.monitor.prometheus or LOCAL_PROMETHEUS,
         dashboards=dashboards or str(directory.resolve() / "dashboards"),
     )
-    return _put(grafana_drafts(viewing), directory, force=force, remarks=(), as_json=as_json)
-
-
-def _usual(project: OpenProject, target: str) -> Path:
-    return project.paths.root / "deploy" / target
+    return put(grafana_drafts(viewing), directory, force=force, remarks=(), as_json=as_json)
 
 
 def _remarks_on_keys(project: OpenProject, key_file: str | None) -> Iterator[str]:
     if key_file is None and project.paths.keys.exists():
         yield "The server asks for keys: `siklus keys add prometheus` shows one for --key-file FILE."
-
-
-def _put(
-    drafts: Sequence[Draft], directory: Path, *, force: bool, remarks: Sequence[str], as_json: bool
-) -> int:
-    found = compare(drafts, directory)
-    if not force:
-        _show_changes(found)
-    write(found, directory, force=force)
-    if as_json:
-        files = [{"path": str(directory / each.draft.path), "state": each.state} for each in found]
-        print_json({"directory": str(directory), "files": files, "remarks": list(remarks)})
-        return 0
-    rows = [(directory / each.draft.path, DONE[each.state]) for each in found]
-    results().print(table("", ["file", ""], rows))
-    for remark in remarks:
-        sys.stderr.write(f"{remark}\n")
-    return 0
-
-
-def _show_changes(found: Sequence[Compared]) -> None:
-    """What a person has changed, before it is refused to replace that."""
-    for each in found:
-        if each.state == "changed":
-            sys.stderr.write("".join(f"{line}\n" for line in each.difference))

@@ -5,11 +5,11 @@ from ipaddress import ip_address
 
 from msgspec import Struct
 
-from siklus.deploy.distances import drift_recordings
 from siklus.deploy.drafts import Draft
-from siklus.deploy.expressions import EXPRESSIONS, SIGNAL, expression
 from siklus.deploy.quoting import checked_duration, label_value, one_line, plain_in_template, target
 from siklus.deploy.rendering import render
+from siklus.deploy.watching.distances import drift_recordings
+from siklus.deploy.watching.expressions import EXPRESSIONS, SIGNAL, expression
 from siklus.errors import DeployError
 from siklus.monitor.alerts.rules import Rule
 from siklus.monitor.amounts import amount
@@ -76,9 +76,13 @@ def prometheus_drafts(project: Project, rules: Sequence[Rule], scraping: Scrapin
     alerts = [*(_alert(rule, job) for rule in rules), *_silence_rules(project)]
     files = {
         "prometheus.yml": _config(project, scraping),
-        f"rules/{job}-drift.yml": render("drift.yml", job=job, interval=interval, recordings=recordings),
-        f"rules/{job}-signals.yml": render("signals.yml", job=job, interval=interval, signals=signals),
-        f"rules/{job}-alerts.yml": render("alerts.yml", job=job, interval=interval, alerts=alerts),
+        f"rules/{job}-drift.yml": render(
+            "watching/drift.yml", job=job, interval=interval, recordings=recordings
+        ),
+        f"rules/{job}-signals.yml": render(
+            "watching/signals.yml", job=job, interval=interval, signals=signals
+        ),
+        f"rules/{job}-alerts.yml": render("watching/alerts.yml", job=job, interval=interval, alerts=alerts),
     }
     return [Draft(path=path, text=text) for path, text in files.items()]
 
@@ -90,7 +94,7 @@ def notify_label(receivers: Sequence[str]) -> str:
 
 def _config(project: Project, scraping: Scraping) -> str:
     return render(
-        "prometheus.yml",
+        "watching/prometheus.yml",
         job=project.project.name,
         scrape=checked_duration(scraping.every, what="the scrape interval"),
         targets=[target(each) for each in scraping.targets or (_own_target(project.serve),)],

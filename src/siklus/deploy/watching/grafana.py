@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 from siklus.deploy.drafts import Draft
-from siklus.deploy.prometheus import SCRAPE
 from siklus.deploy.quoting import one_line
 from siklus.deploy.rendering import packaged, render
+from siklus.deploy.watching.prometheus import SCRAPE
 from siklus.errors import DeployError
 
 DASHBOARDS = ("service", "model", "drift")
@@ -29,13 +29,16 @@ def grafana_drafts(viewing: Viewing) -> list[Draft]:
     """DeployError DP002 for a path that no file could hold, DP006 for what is no URL of a Prometheus."""
     files = {
         "provisioning/datasources/siklus.yml": render(
-            "datasource.yml", url=_literal(_checked(viewing.prometheus)), scrape=SCRAPE
+            "watching/datasource.yml", url=_literal(_checked(viewing.prometheus)), scrape=SCRAPE
         ),
         "provisioning/dashboards/siklus.yml": render(
-            "provider.yml", path=_literal(one_line(viewing.dashboards, what="the dashboards' directory"))
+            "watching/provider.yml",
+            path=_literal(one_line(viewing.dashboards, what="the dashboards' directory")),
         ),
     }
-    files |= {f"dashboards/siklus-{name}.json": packaged(f"dashboards/{name}.json") for name in DASHBOARDS}
+    files |= {
+        f"dashboards/siklus-{name}.json": packaged(f"watching/dashboards/{name}.json") for name in DASHBOARDS
+    }
     return [Draft(path=path, text=text) for path, text in files.items()]
 
 

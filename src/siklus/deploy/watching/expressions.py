@@ -8,7 +8,7 @@ the server that takes most: that is the one which runs out of them.
 from collections.abc import Mapping
 from string import Template
 
-from siklus.deploy.distances import BIN_ROWS, PSI, ROWS
+from siklus.deploy.watching.distances import BIN_ROWS, PSI, ROWS
 from siklus.ledgers.bins import UNSEEN
 from siklus.ledgers.layouts import SHADOW
 from siklus.monitor.drift.report import PREDICTION

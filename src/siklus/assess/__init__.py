@@ -1,0 +1,1 @@
+"""Assess: where a project stands on three published scales, from evidence."""

@@ -1,0 +1,1 @@
+"""`siklus deploy TARGET`: one file a kind of target; `targets` puts them together."""

@@ -1,0 +1,1 @@
+"""The cluster: manifests for Kubernetes, as a kustomize base with overlays."""

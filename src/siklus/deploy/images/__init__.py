@@ -1,0 +1,1 @@
+"""Images: Dockerfiles of the server and of the loop."""

@@ -1,0 +1,1 @@
+"""The stack: a Compose file with everything that a project needs on one machine."""
