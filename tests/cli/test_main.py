@@ -12,7 +12,7 @@ import pytest
 import typer
 
 from siklus import __version__
-from siklus.cli.main import COMMANDS
+from siklus.cli.main import COMMANDS, Group
 from tests.cli.projects import SIKLUS, new_project, siklus, straight_rows
 
 WITHOUT_JSON = {"serve", "up"}  # they answer over HTTP, and nothing on stdout
@@ -43,6 +43,17 @@ def test_the_overview_names_every_command(words: list[str]) -> None:
 
 def test_the_version_is_told() -> None:
     assert siklus("--version").out == f"siklus {__version__}\n"
+
+
+def test_the_overview_follows_a_models_life() -> None:
+    """Each command stands under one heading, headings in their order, and none is left over."""
+    lines = siklus("--help").out.splitlines()
+    headings = [group.value for group in Group if group is not Group.MORE]
+    assert [line[:-1] for line in lines if line.endswith(":") and line[0] != " "] == headings
+    for name, command in COMMANDS.items():
+        at = next(place for place, line in enumerate(lines) if line.startswith(f"  {name} "))
+        above = [line[:-1] for line in lines[:at] if line[:-1] in headings]
+        assert above[-1] == command.group.value, f"{name} needs its group"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], ["nonsense"]])

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 from importlib import import_module
 from types import FrameType
 
@@ -26,71 +27,127 @@ INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 TOLD_TO_END = 143  # 128 + SIGTERM
 
 
+class Group(StrEnum):
+    """The headings of the overview, in the order of a model's life."""
+
+    START = "Start"
+    TRAIN = "Train"
+    SERVE = "Serve"
+    WATCH = "Watch"
+    LOOP = "Retrain, roll out, roll back"
+    SHIP = "Ship"
+    STANDING = "Know where it stands"
+    MORE = "More"
+
+
 @dataclass(frozen=True)
 class Command:
     """``module`` is imported only when the command is asked for: MLflow alone takes seconds."""
 
     module: str
     about: str
+    group: Group = Group.MORE
 
 
 COMMANDS = {
-    "init": Command(
-        "siklus.cli.init", "start a project: a commented siklus.toml and a contract, from your data"
+    "demo": Command(
+        "siklus.cli.demo", "a year of real flights through the whole loop, in minutes", Group.START
     ),
-    "contract": Command("siklus.cli.contract", "infer, check, diff or export what a row must be"),
+    "init": Command(
+        "siklus.cli.init",
+        "start a project: a commented siklus.toml and a contract, from your data",
+        Group.START,
+    ),
+    "contract": Command(
+        "siklus.cli.contract", "infer, check, diff or export what a row must be", Group.START
+    ),
     "profile": Command(
-        "siklus.cli.profile", "an HTML page of the data before training: what it holds, gaps, ties, leaks"
+        "siklus.cli.profile",
+        "an HTML page of the data before training: what it holds, gaps, ties, leaks",
+        Group.START,
     ),
     "train": Command(
-        "siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register"
+        "siklus.cli.train", "check, prepare, search, evaluate, export with proof, gate, register", Group.TRAIN
     ),
-    "up": Command("siklus.cli.up", "run the whole loop: serve, watch, retrain, roll out or back"),
-    "serve": Command("siklus.cli.serve", "answer requests over HTTP with a registered version"),
+    "models": Command("siklus.cli.models", "the registered versions and their stages", Group.TRAIN),
+    "compare": Command(
+        "siklus.cli.compare", "two versions on the same rows, and what changed between them", Group.TRAIN
+    ),
+    "annotate": Command("siklus.cli.annotate", "write a sentence beside a version", Group.TRAIN),
+    "data": Command("siklus.cli.data", "give back the very rows that a version was trained on", Group.TRAIN),
+    "package": Command("siklus.cli.package", "make a bundle of a model that you already have", Group.TRAIN),
+    "export": Command(
+        "siklus.cli.export", "write a version's model as onnx, joblib, pickle or torch", Group.TRAIN
+    ),
+    "serve": Command("siklus.cli.serve", "answer requests over HTTP with a registered version", Group.SERVE),
+    "predict": Command("siklus.cli.predict", "score a file", Group.SERVE),
+    "traffic": Command(
+        "siklus.cli.traffic", "show or set which version answers which share of the requests", Group.SERVE
+    ),
+    "log": Command(
+        "siklus.cli.log", "the answered predictions: the newest, or SQL over all of them", Group.SERVE
+    ),
+    "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys", Group.SERVE),
+    "watch": Command(
+        "siklus.cli.watch", "look at the traffic every minute: signals, alerts, mails", Group.WATCH
+    ),
     "drift": Command(
-        "siklus.cli.drift", "what traffic, or any rows, look like against training: which columns moved"
+        "siklus.cli.drift",
+        "what traffic, or any rows, look like against training: which columns moved",
+        Group.WATCH,
     ),
-    "watch": Command("siklus.cli.watch", "look at the traffic every minute: signals, alerts, mails"),
+    "quality": Command(
+        "siklus.cli.quality", "how good the answers were, once their outcomes are known", Group.WATCH
+    ),
     "alerts": Command(
-        "siklus.cli.alerts", "the alert rules and how they stand: list, test, silence, history"
+        "siklus.cli.alerts", "the alert rules and how they stand: list, test, silence, history", Group.WATCH
     ),
-    "predict": Command("siklus.cli.predict", "score a file"),
-    "models": Command("siklus.cli.models", "the registered versions and their stages"),
+    "report": Command(
+        "siklus.cli.report", "an HTML page of a window: requests, drift, quality, alerts", Group.WATCH
+    ),
+    "verify-skew": Command(
+        "siklus.cli.verify_skew",
+        "prove that training and serving see the same numbers, on logged requests",
+        Group.WATCH,
+    ),
+    "up": Command("siklus.cli.up", "run the whole loop: serve, watch, retrain, roll out or back", Group.LOOP),
     "retrain": Command(
-        "siklus.cli.retrain", "ask for a retraining, or explain whether one is due, on which rows and why"
+        "siklus.cli.retrain",
+        "ask for a retraining, or explain whether one is due, on which rows and why",
+        Group.LOOP,
     ),
-    "promote": Command("siklus.cli.promote", "give a version a stage: staging, production, archived or none"),
-    "rollback": Command("siklus.cli.rollback", "take back what is newest: a trial, or the last promotion"),
+    "replay": Command(
+        "siklus.cli.replay",
+        "logged requests through a version, before any user meets it: what would change",
+        Group.LOOP,
+    ),
     "rollout": Command(
         "siklus.cli.rollout",
         "a new version's way to all requests: status, start, stop; by steps, on evidence",
+        Group.LOOP,
     ),
-    "pause": Command("siklus.cli.pause", "leave the rollout or the experiment where it is"),
-    "resume": Command("siklus.cli.resume", "let it go on; or end the freeze after a rollback"),
+    "pause": Command("siklus.cli.pause", "leave the rollout or the experiment where it is", Group.LOOP),
+    "resume": Command("siklus.cli.resume", "let it go on; or end the freeze after a rollback", Group.LOOP),
     "experiment": Command(
         "siklus.cli.experiment",
         "two versions on different requests, and which does better: start, status, stop",
+        Group.LOOP,
     ),
-    "history": Command("siklus.cli.history", "what was decided, by whom and why; what was live at a moment"),
-    "traffic": Command("siklus.cli.traffic", "show or set which version answers which share of the requests"),
-    "log": Command("siklus.cli.log", "the answered predictions: the newest, or SQL over all of them"),
-    "verify-skew": Command(
-        "siklus.cli.verify_skew", "prove that training and serving see the same numbers, on logged requests"
+    "promote": Command(
+        "siklus.cli.promote", "give a version a stage: staging, production, archived or none", Group.LOOP
     ),
-    "report": Command("siklus.cli.report", "an HTML page of a window: requests, drift, quality, alerts"),
-    "keys": Command("siklus.cli.keys", "who may ask the server: add, list or revoke API keys"),
-    "quality": Command("siklus.cli.quality", "how good the answers were, once their outcomes are known"),
-    "deploy": Command("siklus.cli.deploy.targets", "files for prometheus, alertmanager and grafana"),
-    "replay": Command(
-        "siklus.cli.replay", "logged requests through a version, before any user meets it: what would change"
+    "rollback": Command(
+        "siklus.cli.rollback", "take back what is newest: a trial, or the last promotion", Group.LOOP
     ),
-    "annotate": Command("siklus.cli.annotate", "write a sentence beside a version"),
-    "compare": Command("siklus.cli.compare", "two versions on the same rows, and what changed between them"),
-    "data": Command("siklus.cli.data", "give back the very rows that a version was trained on"),
-    "package": Command("siklus.cli.package", "make a bundle of a model that you already have"),
-    "export": Command("siklus.cli.export", "write a version's model as onnx, joblib, pickle or torch"),
-    "drill": Command("siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works"),
-    "demo": Command("siklus.cli.demo", "a year of real flights through the whole loop, in minutes"),
+    "history": Command(
+        "siklus.cli.history", "what was decided, by whom and why; what was live at a moment", Group.LOOP
+    ),
+    "deploy": Command(
+        "siklus.cli.deploy.targets", "files for prometheus, alertmanager and grafana", Group.SHIP
+    ),
+    "drill": Command(
+        "siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works", Group.STANDING
+    ),
 }
 
 
@@ -172,17 +229,26 @@ def _refuse(problem: str, help_text: str) -> int:
 
 
 def _overview() -> str:
-    width = max(map(len, COMMANDS)) + 2
-    lines = [f"  {name:<{width}}{command.about}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             "Usage: siklus COMMAND [OPTIONS]",
             "",
             "The whole production life of a machine-learning model, from one project file.",
             "",
-            *lines,
-            "",
+            *_by_group(),
             "`siklus COMMAND --help` tells more. Every command but serve and up takes --json.",
             "`siklus demo` is a good start.",
         ]
     )
+
+
+def _by_group() -> Iterator[str]:
+    width = max(map(len, COMMANDS)) + 2
+    for group in Group:
+        lines = [
+            f"  {name:<{width}}{command.about}"
+            for name, command in COMMANDS.items()
+            if command.group is group
+        ]
+        if lines:
+            yield from (f"{group.value}:", *lines, "")
