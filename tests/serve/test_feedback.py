@@ -12,7 +12,7 @@ import pytest
 
 from tests.figures import Figure
 from tests.serve.bundles import ODD_ROW, classifier, regressor
-from tests.serve.servers import Server, serving_bundle
+from tests.serve.servers import START_SECONDS, Server, serving_bundle, start
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +174,59 @@ def test_two_servers_of_one_state_directory_know_each_others_predictions(
 def test_without_a_state_directory_no_outcome_is_taken(irises: Server) -> None:
     status, answer = told(irises, {"prediction_id": predicted(irises), "outcome": "setosa"})
     assert (status, answer["error"]["code"]) == (503, "RC004")
+
+
+@pytest.fixture(scope="module")
+def pointing(
+    tmp_path_factory: pytest.TempPathFactory, irises_state: Path, recorded: Server
+) -> Iterator[Server]:
+    """A second server of the same predictions, which leaves outcomes to the first one."""
+    path = classifier(tmp_path_factory.mktemp("bundles") / "irises")
+    there = f"http://127.0.0.1:{recorded.port}/"
+    with serving_bundle(path, "--state", str(irises_state), "--feedback-url", there) as server:
+        yield server
+
+
+def test_a_server_that_keeps_no_outcomes_says_who_does(
+    pointing: Server, recorded: Server, irises_state: Path
+) -> None:
+    assert told(recorded, {"prediction_id": predicted(recorded), "outcome": "setosa"})[0] == 200
+    body = {"prediction_id": predicted(pointing), "outcome": "setosa"}
+    before = recorded.series()['ml_feedback_total{result="new"}']
+    answer = pointing.client.post("/feedback", json=body)
+    there = f"http://127.0.0.1:{recorded.port}/feedback"
+    assert (answer.status_code, answer.headers["location"]) == (307, there)
+    assert answer.json()["location"] == there
+    assert "kept by another server" in answer.json()["reason"]
+    assert body["prediction_id"] not in stored(irises_state)
+    followed = pointing.client.post("/feedback", json=body, follow_redirects=True)
+    assert (followed.status_code, followed.json()) == (200, {"count": 1, "new": 1})
+    assert stored(irises_state)[body["prediction_id"]] == '"setosa"'
+    assert recorded.series()['ml_feedback_total{result="new"}'] == before + 1
+    # Both show the counts of the state directory that they share.
+    assert pointing.series()['ml_feedback_total{result="new"}'] == before + 1
+
+
+def test_the_description_of_such_a_server_names_the_redirect(pointing: Server, irises: Server) -> None:
+    pages = {server: server.client.get("/openapi.json").json() for server in (pointing, irises)}
+    answers = {server: set(page["paths"]["/feedback"]["post"]["responses"]) for server, page in pages.items()}
+    assert answers[pointing] == {"307", "401", "429"}
+    assert "307" not in answers[irises]
+    assert "FeedbackElsewhere" in pages[pointing]["components"]["schemas"]
+    assert "FeedbackElsewhere" not in pages[irises]["components"]["schemas"]
+
+
+def test_a_large_body_is_not_waited_for_before_the_redirect(pointing: Server) -> None:
+    found = pointing.client.post("/feedback", content=b"[" + b" " * 1_000_000 + b"]")
+    assert found.status_code == 307
+    assert predicted(pointing)  # at the same connection, or a new one
+
+
+@pytest.mark.parametrize(
+    "url", ["loop:8000", "ftp://loop", "http://loop/\nx: y", "http://loop/?a", "http://a b"]
+)
+def test_what_is_no_url_is_refused_before_anything_starts(url: str, tmp_path: Path) -> None:
+    found = start("-m", "siklus.serve", "--bundle", str(tmp_path), "--feedback-url", url)
+    _, said = found.communicate(timeout=START_SECONDS)
+    assert found.returncode == 2
+    assert "feedback_url" in said

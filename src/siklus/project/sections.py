@@ -14,7 +14,7 @@ from siklus.project.durations import Duration, DurationOrNever
 from siklus.project.loop import Retrain, RolloutPlan
 from siklus.project.names import SafeName
 from siklus.project.notify import Receiver
-from siklus.project.shipping import Deploy
+from siklus.project.shipping import Deploy, ServiceUrl
 
 Share: TypeAlias = Annotated[float, Meta(gt=0, lt=1)]
 Positive: TypeAlias = Annotated[int, Meta(gt=0)]
@@ -90,7 +90,8 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     ``grace_seconds``: what requests in flight get when the server is told to stop. The deadlines count from
     a connection's first byte (``header_seconds``), from the end of the headers (``body_seconds``), and from
-    the last answer (``idle_seconds``).
+    the last answer (``idle_seconds``). ``feedback_url``: where outcomes are taken instead, because they are
+    kept in one place while many machines answer.
     """
 
     host: str = "127.0.0.1"
@@ -101,6 +102,7 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None  # without one, there is no admin port
     tls_certificate: str | None = None
     tls_key: str | None = None
+    feedback_url: ServiceUrl | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     grace_seconds: Seconds = 30.0
     max_body_bytes: Positive = 16_000_000

@@ -48,6 +48,11 @@ class FeedbackAnswer(Struct, frozen=True, kw_only=True):
     new: Annotated[int, Meta(description="How many of them were not known before.")]
 
 
+class FeedbackElsewhere(Struct, frozen=True, kw_only=True):
+    location: Annotated[str, Meta(description="Where outcomes are taken: as in the header `Location`.")]
+    reason: str
+
+
 class HealthyArm(Struct, frozen=True, kw_only=True):
     """One arm of the traffic policy; a shadow's share is 0."""
 

@@ -1,5 +1,6 @@
 """Endpoints: what happens at each call. The handlers' docstrings are what /docs says of them."""
 
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 
 import msgspec
@@ -10,7 +11,7 @@ from siklus.errors import RequestError
 from siklus.serve.answers import JSON, Liveness
 from siklus.serve.bodies import wants_every_class
 from siklus.serve.desk import Desk
-from siklus.serve.feedback import FeedbackCall
+from siklus.serve.feedback import FeedbackCall, FeedbackRedirect
 from siklus.serve.openapi import document, with_keys
 from siklus.serve.payload import predict_body, read_features
 from siklus.serve.plane import DataPlane
@@ -31,7 +32,10 @@ class Endpoints:
         self._desk = desk
         self._plane = DataPlane(desk)
         self.protocols = ProtocolCalls(desk, self._plane)
-        self.feedback = FeedbackCall(desk).feedback
+        elsewhere = desk.settings.feedback_url
+        self.takes_feedback = elsewhere is None
+        call = FeedbackCall(desk) if elsewhere is None else FeedbackRedirect(elsewhere)
+        self.feedback: Callable[..., Awaitable[Response]] = call.feedback
         self._page = (files("siklus.serve") / "docs_page.html").read_text(encoding="utf-8")
 
     async def admit(self, request: Request) -> None:

@@ -19,10 +19,11 @@ from siklus.contract.problems import PROBLEMS_KEPT, shown
 from siklus.errors import RecordsError, RequestError, RowProblem, RowsRefused
 from siklus.records.ids import IdIssuer
 from siklus.records.outcomes import ConflictError, Known, Outcome, Outcomes
-from siklus.serve.answers import JSON, FeedbackAnswer
+from siklus.serve.answers import JSON, FeedbackAnswer, FeedbackElsewhere
 from siklus.serve.bodies import read_body
 from siklus.serve.desk import Desk
 
+REDIRECTED = 307  # unlike with 301 and 302, method and body stay what they are
 KEYS = ("prediction_id", "outcome", "observed_at")
 LARGEST = sys.float_info.max  # JSON has larger integers, and nothing can be computed with them
 STORING_THREADS = 2  # SQLite lets one write at a time, so more would only wait
@@ -60,6 +61,24 @@ class FeedbackCall:
         answer = await anyio.to_thread.run_sync(work, limiter=self._threads)
         self._desk.metrics.stored(count=answer.count, new=answer.new)
         return Response(msgspec.json.encode(answer), media_type=JSON)
+
+
+class FeedbackRedirect:
+    """`POST /feedback` of a server that keeps no outcomes, because that at ``url`` does."""
+
+    def __init__(self, url: str) -> None:
+        location = f"{url.rstrip('/')}/feedback"
+        reason = "outcomes are kept by another server: send the same request there"
+        self._body = msgspec.json.encode(FeedbackElsewhere(location=location, reason=reason))
+        self._headers = {"Location": location}
+
+    async def feedback(self) -> Response:
+        """Outcomes are kept by another server: the answer says where, and the same request belongs there.
+
+        Nothing is read and nothing is counted here. Clients that follow a redirect to another host leave
+        `Authorization` behind, but not `X-API-Key`.
+        """
+        return Response(self._body, status_code=REDIRECTED, media_type=JSON, headers=self._headers)
 
 
 class FeedbackReader:

@@ -16,6 +16,7 @@ from siklus.serve.answers import (
     BatchAnswer,
     ErrorAnswer,
     FeedbackAnswer,
+    FeedbackElsewhere,
     Health,
     Liveness,
     PredictAnswer,
@@ -54,6 +55,7 @@ def document(routes: Sequence[BaseRoute], bundle: Bundle, settings: Serve) -> Js
         routes=routes,
     )
     found["components"] = {"schemas": components(contract, settings)}
+    _leave_out_foreign_refusals(found["paths"])
     row = example_row(contract)
     listed = [row[name] for name in contract.names]
     one = {"by name": {"features": row}, "by place": {"features": listed}}
@@ -63,6 +65,14 @@ def document(routes: Sequence[BaseRoute], bundle: Bundle, settings: Serve) -> Js
     found["paths"]["/feedback"]["post"] |= _told(contract)
     found["components"]["schemas"] |= describe(found["paths"], bundle, template=REFERENCE)
     return found
+
+
+def _leave_out_foreign_refusals(paths: Mapping[str, Any]) -> None:
+    """FastAPI describes a 422 of its own wherever a path has a parameter; no server of ours answers it."""
+    for methods in paths.values():
+        for call in methods.values():
+            if call["responses"].get("422", {}).get("description") == "Validation Error":
+                del call["responses"]["422"]
 
 
 def with_keys(found: JsonSchema) -> JsonSchema:
@@ -80,8 +90,9 @@ def components(contract: Contract, settings: Serve) -> dict[str, JsonSchema]:
     by_name, by_place = _rows(contract)
     row = {"oneOf": [_reference("RowByName"), _reference("RowByPlace")]}
     many = {"type": "array", "items": row, "minItems": 1, "maxItems": settings.max_batch_rows}
+    told = FeedbackAnswer if settings.feedback_url is None else FeedbackElsewhere
     _, answers = msgspec.json.schema_components(
-        [PredictAnswer, BatchAnswer, FeedbackAnswer, Health, Liveness, ErrorAnswer, TextErrorAnswer],
+        [PredictAnswer, BatchAnswer, told, Health, Liveness, ErrorAnswer, TextErrorAnswer],
         ref_template=REFERENCE,
     )
     predicted = _predicted(contract)

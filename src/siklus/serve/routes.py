@@ -114,6 +114,14 @@ def _scoring(endpoints: Endpoints) -> list[Call]:
 
 
 def _feedback(endpoints: Endpoints) -> Call:
+    if not endpoints.takes_feedback:
+        return Call(
+            method="POST",
+            path="/feedback",
+            handler=endpoints.feedback,
+            summary="Who is told what came true",
+            responses={307: answer("FeedbackElsewhere", "To the server that keeps outcomes: see `Location`")},
+        )
     refused = {status: REFUSED[status] for status in (400, 413, 415, 500)}
     return Call(
         method="POST",
