@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from siklus.errors import FileError
-from siklus.files import directory_atomic, lock, sha256, write_atomic
+from siklus.files import directory_atomic, lock, sha256, write_atomic, write_once
 
 # A writer that says when it begins and then never stops: whole files of a's and of b's in turn.
 ENDLESS_FILE = """
@@ -222,3 +222,12 @@ def test_the_digest_is_sha256_of_the_whole_file(tmp_path: Path) -> None:
     content = random.Random(0).randbytes(2_500_000)  # more than is read at once
     path.write_bytes(content)
     assert sha256(path) == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_written_once_stays_as_the_first_one_wrote_it(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "token"
+    assert write_once(path, "first", mode=0o600)
+    assert not write_once(path, "second")
+    assert path.read_text() == "first"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [each.name for each in path.parent.iterdir()] == ["token"]

@@ -71,20 +71,35 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o644) -> None
 
     ``mode``: who may read it; nobody else could at any moment before.
     """
-    data = content.encode() if isinstance(content, str) else content
-    with disk_errors(path):
-        handle, name = _beside(path, tempfile.mkstemp)
+    with disk_errors(path), _drafted(path, content, mode=mode) as draft:
+        draft.replace(path)
+
+
+def write_once(path: Path, content: bytes | str, *, mode: int = 0o644) -> bool:
+    """The same, unless the file is there: of several writers the first one's stays; whether it was this."""
+    with disk_errors(path), _drafted(path, content, mode=mode) as draft:
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(name).chmod(mode)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-        sync_directory(path.parent)
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextmanager
+def _drafted(path: Path, content: bytes | str, *, mode: int) -> Iterator[Path]:
+    """The content under another name beside ``path``, on the disk; what is done with it is made durable."""
+    data = content.encode() if isinstance(content, str) else content
+    handle, name = _beside(path, tempfile.mkstemp)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(mode)
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+    sync_directory(path.parent)
 
 
 def _beside(path: Path, make: Callable[..., Draft]) -> Draft:

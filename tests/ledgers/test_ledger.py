@@ -198,7 +198,7 @@ def test_what_killed_servers_left_behind_is_removed() -> None:
 
 
 def test_counters_with_a_state_directory_stay(tmp_path: Path) -> None:
-    with shared_counters(tmp_path) as directory:
+    with shared_counters(tmp_path / "run") as directory:
         Shelf(directory, row=0).close()
     assert directory == tmp_path / "run" / "counters"
     assert directory.is_dir()

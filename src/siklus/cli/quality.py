@@ -18,11 +18,14 @@ from siklus.cli.options import (
 )
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results, table
 from siklus.cli.registered import champion_of, versions_of
-from siklus.ledgers.totals import read_totals
+from siklus.errors import MonitorError
+from siklus.ledgers.totals import COUNTERS, Totals, read_totals
 from siklus.monitor.amounts import amount, counted
+from siklus.monitor.prometheus import PrometheusCounts
 from siklus.monitor.quality.question import QualityQuestion, quality_report
 from siklus.monitor.quality.report import QualityPart, QualityReport
 from siklus.monitor.quality.words import refused_feedback, told
+from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.stats.intervals import Estimate
 
@@ -74,7 +77,7 @@ def quality(
         champion=champion,
         bundle_of=versions_of(opened_project, champion),
     )
-    refused = refused_feedback(read_totals(opened_project.paths.run / "counters"))
+    refused = _refused(opened_project, now=now)
     report = msgspec.structs.replace(report, remarks=(*report.remarks, *refused))
     if as_json:
         print_json(report)
@@ -83,6 +86,21 @@ def quality(
         for line in report.remarks:
             remarks().print(f"siklus: {line}", markup=False)
     return BEYOND if fail and report.beyond else 0
+
+
+def _refused(project: OpenProject, *, now: datetime) -> Iterator[str]:
+    """What servers did not store: this machine's or, where a Prometheus counts, all that it scrapes."""
+    url = project.settings.monitor.prometheus
+    if url is None:
+        yield from refused_feedback(read_totals(project.paths.run / COUNTERS))
+        return
+    try:
+        counted = PrometheusCounts(url=url, job=project.settings.project.name).read([], now=now)
+    except MonitorError as error:  # the records are here all the same
+        yield f"What was refused is not known: {error}"
+        return
+    servers = tuple(server for totals in counted.values() for server in totals.servers)
+    yield from refused_feedback(Totals((), servers))
 
 
 def show(report: QualityReport) -> None:

@@ -11,6 +11,7 @@ from siklus.ledgers.layouts import Layout, ServerLayout, VersionLayout, read_lay
 from siklus.ledgers.ledger import Sheet, read_file
 
 SUFFIX = ".ledger"
+COUNTERS = "counters"  # in a server's run directory: where its ledgers stand
 
 
 @dataclass(frozen=True)

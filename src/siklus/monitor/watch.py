@@ -19,7 +19,7 @@ from siklus.errors import SiklusError
 from siklus.events import tell
 from siklus.files import write_atomic
 from siklus.ledgers.board import write_board
-from siklus.ledgers.totals import Totals, read_totals
+from siklus.ledgers.totals import COUNTERS, Totals, read_totals
 from siklus.monitor.alerts.rules import project_rules
 from siklus.monitor.alerts.store import Alerts
 from siklus.monitor.drift.joint_look import JointErrand
@@ -103,7 +103,7 @@ class Watch:
 
     def see(self, *, now: datetime) -> Seen:
         """Keep what was counted, and tell nobody. Errors are those of database, bundle and disk."""
-        totals = read_totals(self._project.paths.run / "counters")
+        totals = read_totals(self._project.paths.run / COUNTERS)
         for replica, counted in self._counted(totals, now=now).items():
             self._looks.add(counted, replica=replica, now=now)
         usage = list(self._meter.read(totals, now=time.monotonic()))

@@ -25,11 +25,18 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(str(exc))
     if given.bundle is None and given.state is None:
         parser.error("one of --bundle and --state is needed: what is to answer?")
+    if given.run is not None and given.state is None:
+        parser.error("--run is for a server that shares its --state with others")
     # numpy's algebra would start a thread a core when it is imported; processes with threads should not
     # fork, and nothing here multiplies matrices: the models have their own way to.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     plan = need("siklus.serve.plan").Plan(
-        serve=serve, records=records, bundle=given.bundle, version=given.version, state=given.state
+        serve=serve,
+        records=records,
+        bundle=given.bundle,
+        version=given.version,
+        state=given.state,
+        run=given.run,
     )
     companions = [shlex.split(command) for command in given.companion]
     try:
@@ -44,6 +51,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--bundle", type=Path, help="directory of a sealed bundle")
     parser.add_argument("--version", help="its registered number; without it the start of its digest")
     parser.add_argument("--state", type=Path, help="state directory: the log, counters, the traffic policy")
+    parser.add_argument(
+        "--run",
+        type=Path,
+        help="where it counts, if other servers share the state; without it `run` in there",
+    )
     parser.add_argument(
         "--companion", action="append", default=[], help="a command that runs beside the server; repeatable"
     )

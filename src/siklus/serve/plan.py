@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from siklus.project.paths import Paths
 from siklus.project.sections import Records, Serve
 from siklus.records.ids import random_key
 from siklus.serve.access.rate import RateBoard
@@ -34,6 +35,8 @@ class Plan:
     ``bundle``: the one that is pinned, as a sealed directory or as what opens it; None where the server
     follows the traffic policy in ``state``. ``version``: the registered number of the pinned one.
     ``state``: the state directory; None keeps nothing: no log, and counters that end with the server.
+    ``run``: where this server counts, which no other server may do; None: in ``state``. Several servers may
+    share a state directory as long as each has a run directory of its own.
     ``key``: signs prediction ids where no state directory has a key; all workers share it.
     ``rates``: where its workers count together how often each key asks.
     ``counters``: where its workers count together (`shelf.shared_counters`); None: each in its own memory.
@@ -45,7 +48,15 @@ class Plan:
     bundle: "Path | Callable[[], Bundle] | None" = None
     version: str | None = None
     state: Path | None = None
+    run: Path | None = None
     key: bytes = field(default_factory=random_key, repr=False)
     rates: RateBoard = field(default_factory=RateBoard, repr=False)
     counters: Path | None = None
     admin: AdminPort | None = None
+
+    @property
+    def own(self) -> Path | None:
+        """The directory of what is this server's alone; None where nothing is kept."""
+        if self.run is not None or self.state is None:
+            return self.run
+        return Paths.at(self.state).run

@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from siklus.errors import RequestError, ServeError
-from siklus.files import write_atomic
+from siklus.files import write_once
 from siklus.project.paths import Paths
 from siklus.project.sections import Serve
 from siklus.serve.access.auth import is_loopback, secret_of
@@ -101,7 +101,7 @@ def admin_tls(port: AdminPort, tls: ssl.SSLContext | None) -> ssl.SSLContext | N
 def admin_token(path: Path) -> str:
     """The token in the file, which is made with a new one if it is not there; ServeError SV019."""
     if not path.exists():
-        write_atomic(path, f"{PREFIX}{secrets.token_urlsafe(SECRET_BYTES)}\n", mode=OWNER_ONLY)
+        write_once(path, f"{PREFIX}{secrets.token_urlsafe(SECRET_BYTES)}\n", mode=OWNER_ONLY)
     try:
         mode, token = stat.S_IMODE(path.stat().st_mode), path.read_text("ascii").strip()
     except (OSError, UnicodeDecodeError) as exc:

@@ -24,7 +24,7 @@ from siklus.ledgers.ledger import (
     remove_unless_written,
     row_in_memory,
 )
-from siklus.ledgers.totals import SUFFIX
+from siklus.ledgers.totals import COUNTERS, SUFFIX
 
 SUPERVISOR_ROW = 0  # worker i has row i + 1, or the next one that is free
 MOST_ROWS = 1024  # of processes that live at the same time
@@ -110,10 +110,10 @@ class Shelf:
 
 
 @contextmanager
-def shared_counters(state: Path | None) -> Iterator[Path]:
-    """Where the workers of one server count: in its state, or in a directory that ends with the server."""
-    if state is not None:
-        yield state / "run" / "counters"
+def shared_counters(run: Path | None) -> Iterator[Path]:
+    """Where the workers of one server count: in its run directory, or in one that ends with the server."""
+    if run is not None:
+        yield run / COUNTERS
         return
     memory = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
     _sweep(memory)

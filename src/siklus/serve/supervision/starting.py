@@ -36,7 +36,7 @@ def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
     refuse_open_door(plan)
     tls = tls_of(plan.serve)
     with (
-        shared_counters(plan.state) as counters,
+        shared_counters(plan.own) as counters,
         supervising(counters),
         noticed() as notices,
         listening(plan.serve) as listeners,
