@@ -18,9 +18,9 @@ from siklus.serve.plan import Plan
 
 ABOUT = """# HTTP, call by call
 
-What `/openapi.json` of a running server says, here of one that tells irises apart; this page is written from that
-document when the site is built. [HTTP](../http.md) tells the same as a story, with an answer for each call; a server's
-own `/docs` has it for your columns, ready to try.
+What `/openapi.json` of a running server says, here of one that tells irises apart; this page is written from
+that document when the site is built. [HTTP](../http.md) tells the same as a story, with an answer for each
+call; a server's own `/docs` has it for your columns, ready to try.
 """
 
 

@@ -11,8 +11,9 @@ from siklus.train.package import package
 
 ABOUT = """# Python
 
-What a script or a notebook uses; the command line does the rest. This page is written from the code's own signatures and
-docstrings when the site is built. Codes such as EX010 are explained in [problems](../problems.md).
+What a script or a notebook uses; the command line does the rest. This page is written from the code's own
+signatures and docstrings when the site is built. Codes such as EX010 are explained in
+[problems](../problems.md).
 
 ```python
 import siklus

@@ -31,6 +31,11 @@ def schema_of(described: Any, component: str) -> Draft202012Validator:
     )
 
 
+def test_every_schema_that_is_named_is_there(described: Any) -> None:
+    named = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(described)))
+    assert named <= described["components"]["schemas"].keys()
+
+
 @pytest.mark.parametrize("path", POSTS)
 def test_every_example_is_answered_as_it_stands(path: str, described: Any, irises: Server) -> None:
     body = described["paths"][path]["post"]["requestBody"]["content"]["application/json"]
