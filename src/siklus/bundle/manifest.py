@@ -44,13 +44,23 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 def read_manifest(path: Path) -> Manifest:
     """JSON only: nothing of the bundle is imported or run."""
+    return parse_manifest(manifest_bytes(path), path)
+
+
+def manifest_bytes(path: Path) -> bytes:
+    """The file of the bundle at ``path``, which its digest and its signatures are of."""
     file = path / FILE_NAME
     if not file.is_file():
         raise BundleError("BN001", f"{path}: no {FILE_NAME} in it", expected="the directory of a bundle")
     size = file.stat().st_size
     if size > MAX_MANIFEST_BYTES:
         raise BundleError("BN009", f"{file}: {size} bytes", expected=f"at most {MAX_MANIFEST_BYTES}")
-    raw = file.read_bytes()
+    return file.read_bytes()
+
+
+def parse_manifest(raw: bytes, path: Path) -> Manifest:
+    """What these bytes of the bundle at ``path`` say."""
+    file = path / FILE_NAME
     try:
         number = msgspec.json.decode(raw, type=_FormatOnly).format
         if number != FORMAT:

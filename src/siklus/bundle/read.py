@@ -1,5 +1,6 @@
 """Opening a bundle: digests first, then parse, then golden rows; code never runs from inside it."""
 
+import hashlib
 import stat
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any, TypeVar
 import msgspec
 import numpy as np
 
-from siklus.bundle.manifest import FILE_NAME, Manifest, read_manifest
+from siklus.bundle.manifest import FILE_NAME, Manifest, manifest_bytes, parse_manifest, read_manifest
 from siklus.bundle.papers import Golden, Provenance
 from siklus.bundle.session import Predictions, Session, open_session
+from siklus.bundle.signatures import SIGNATURE_FILE, TrustedKeys
 from siklus.contract.columns import Contract, parse_contract
 from siklus.contract.decode import Rows, decode_records
 from siklus.errors import BundleError, RowsRefused
@@ -63,9 +65,15 @@ class Bundle:
         return _parse(self.path / "profile.json", Profile)
 
 
-def open_bundle(path: Path, *, version: str | None = None) -> Bundle:
-    """Verify and open. BundleError BN001 to BN012 says what differs from what was sealed."""
-    manifest = read_manifest(path)
+def open_bundle(path: Path, *, version: str | None = None, trusted: TrustedKeys | None = None) -> Bundle:
+    """Verify and open. BundleError BN001 to BN012 says what differs from what was sealed.
+
+    ``trusted``: who must have signed it, BN014 to BN017 otherwise; without it nobody need have.
+    """
+    raw = manifest_bytes(path)
+    if trusted is not None:
+        trusted.refuse_untrusted(path, raw)
+    manifest = parse_manifest(raw, path)  # the very bytes that were signed
     verify(path, manifest)
     contract = parse_contract(_read(path / "contract.json"), where=str(path / "contract.json"))
     session = open_session(path / manifest.model_file, manifest=manifest, contract=contract)
@@ -74,7 +82,7 @@ def open_bundle(path: Path, *, version: str | None = None) -> Bundle:
         manifest=manifest,
         contract=contract,
         session=session,
-        version=version or sha256(path / FILE_NAME)[:12],
+        version=version or hashlib.sha256(raw).hexdigest()[:12],
     )
     check_golden(bundle)
     return bundle
@@ -94,7 +102,7 @@ def cached(digest: str, bundles: Path) -> Path | None:
     return path if sha256(path / FILE_NAME) == digest else None
 
 
-def open_cached(digest: str, bundles: Path, *, version: str) -> Bundle:
+def open_cached(digest: str, bundles: Path, *, version: str, trusted: TrustedKeys | None = None) -> Bundle:
     """Verify and open the bundle of that digest. BundleError as `open_bundle`, BN005 for another bundle."""
     path = bundles / digest
     read_manifest(path)
@@ -102,7 +110,7 @@ def open_cached(digest: str, bundles: Path, *, version: str) -> Bundle:
         raise BundleError(
             "BN005", f"{path / FILE_NAME}: differs from what was sealed", expected=f"sha256 {digest}"
         )
-    return open_bundle(path, version=version)
+    return open_bundle(path, version=version, trusted=trusted)
 
 
 def read_provenance(path: Path) -> Provenance:
@@ -110,7 +118,7 @@ def read_provenance(path: Path) -> Provenance:
 
 
 def verify(path: Path, manifest: Manifest) -> None:
-    """Every file is there, is what was sealed, and nothing else is there."""
+    """Every file is there, is what was sealed, and nothing else is there but signatures."""
     for name in sorted(_found(path) ^ set(manifest.files)):
         what = "is missing" if name in manifest.files else "was not sealed with it"
         raise BundleError("BN004", f"{path}: {name} {what}", expected=EXACTLY)
@@ -153,7 +161,7 @@ def _found(path: Path) -> set[str]:
         if not stat.S_ISREG(mode):
             raise BundleError("BN004", f"{path}: {name} is no plain file", expected=EXACTLY)
         found.add(name)
-    return found - {FILE_NAME, MLFLOW_LEAVES}
+    return found - {FILE_NAME, MLFLOW_LEAVES, SIGNATURE_FILE}
 
 
 def _parse(path: Path, kind: type[T]) -> T:
