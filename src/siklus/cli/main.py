@@ -145,6 +145,9 @@ COMMANDS = {
     "deploy": Command(
         "siklus.cli.deploy.targets", "files for prometheus, alertmanager and grafana", Group.SHIP
     ),
+    "smoke": Command(
+        "siklus.cli.smoke", "is a service up, and does it answer the golden rows as it must", Group.SHIP
+    ),
     "drill": Command(
         "siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works", Group.STANDING
     ),
