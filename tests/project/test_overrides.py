@@ -40,6 +40,11 @@ def test_a_value_is_read_as_toml_or_else_as_text(tmp_path: Path) -> None:
     assert project.gates.slices == (SliceGate(column="origin", bounds={"mae": "<= 15"}),)
 
 
+def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
+    project = read(tmp_path, STATE__TRACKING_URI="", TRAIN__TRIALS="")
+    assert (project.state.tracking_uri, project.train.trials) == (None, 20)
+
+
 def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
     project = read_project(
         project_file(tmp_path, HEAD),

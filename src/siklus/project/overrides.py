@@ -18,11 +18,12 @@ def override(
 
     A value is read as TOML where it is TOML, else as text. ProjectError PJ003 for a variable that names a
     section and means a key of it, but spells the two wrong; what is unknown otherwise is found with the
-    file's own keys. Other variables that begin with SIKLUS_ are none of the project's business.
+    file's own keys. Other variables that begin with SIKLUS_ are none of the project's business, and one that
+    is empty says nothing: that is how pipelines and Compose hand on what nobody has set.
     """
     found: dict[Key, str] = {}
     for variable, value in sorted(environment.items()):
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or not value:
             continue
         words = variable.removeprefix(PREFIX).lower()
         if STEP in words:
