@@ -16,7 +16,7 @@ from typing import IO, TypeAlias
 from siklus.automation.stages import Stages
 from siklus.project.file import OpenProject
 from siklus.registry.control import Control
-from siklus.registry.publish import publish_at_once
+from siklus.registry.publish import publish_at_once, trusted_by
 from siklus.registry.published import PUBLISHED, found_policy
 from siklus.registry.traffic import NOTHING, Traffic
 
@@ -100,7 +100,9 @@ class Live:
             return
         policy = self._traffic.current()
         # Servers go by the old shares until then, and whatever they count meanwhile counts for the new ones.
-        if policy is not None and publish_at_once(policy, self._project.paths):
+        if policy is not None and publish_at_once(
+            policy, self._project.paths, trusted=trusted_by(self._project)
+        ):
             self._tell("published", revision=policy.revision)
 
     def _start(self, module: str, does: str, fails: str, *, revision: int) -> None:

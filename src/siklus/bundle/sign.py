@@ -1,5 +1,6 @@
 """Signing: a private key vouches for a bundle that is as it was sealed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from siklus.bundle.signatures import (
 from siklus.errors import BundleError
 from siklus.extras import need
 from siklus.files import write_atomic
+from siklus.project.sections import Sign
 
 PRIVATE = "an Ed25519 private key in PEM (PKCS#8), as `siklus sign --make-key` writes it"
 
@@ -97,6 +99,16 @@ def read_password(file: Path) -> bytes:
     return found
 
 
+def configured_key(settings: Sign, *, root: Path) -> SigningKey | None:
+    """The key of [sign], None without one; paths count from ``root``. Errors as `read_signing_key`."""
+    if settings.key is None:
+        return None
+    password = settings.password_file
+    return read_signing_key(
+        root / settings.key, password=None if password is None else read_password(root / password)
+    )
+
+
 def sign_bundle(bundle: Path, key: SigningKey) -> Signature:
     """Put the key's signature beside those that are there; signing again changes nothing.
 
@@ -106,14 +118,13 @@ def sign_bundle(bundle: Path, key: SigningKey) -> Signature:
     raw = manifest_bytes(bundle)
     verify(bundle, parse_manifest(raw, bundle))
     made = key.sign(raw)
-    put_signatures(bundle, [made])
+    put_signatures(bundle, [*read_signatures(bundle), made])
     return made
 
 
-def put_signatures(bundle: Path, signatures: list[Signature]) -> None:
-    """Add them to those of other signers that the bundle has; BundleError BN014 for too many."""
-    new = {each.key: each for each in signatures}
-    kept = {each.key: each for each in read_signatures(bundle)} | new
+def put_signatures(bundle: Path, signatures: Sequence[Signature]) -> None:
+    """Make these the bundle's signatures: the last one of each signer. BundleError BN014 for too many."""
+    kept = {each.key: each for each in signatures}
     if len(kept) > MOST_SIGNERS:
         told = f"{bundle / SIGNATURE_FILE}: {len(kept)} signers"
         raise BundleError("BN014", told, expected=f"at most {MOST_SIGNERS}")

@@ -12,7 +12,7 @@ from siklus.cli.registered import SERVED, fetched, registry_of, resolved
 from siklus.errors import RegistryError, SiklusError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import everything_to
-from siklus.registry.publish import publish
+from siklus.registry.publish import publish, trusted_by
 
 OVERTAKEN = "RG014"
 
@@ -77,7 +77,7 @@ def _publish(project: OpenProject) -> None:
 def _decide_and_publish(project: OpenProject) -> None:
     seen, published = current_policy(project), published_policy(project)
     if seen is not None:
-        publish(seen, project.paths, registry=lambda: registry_of(project))
+        publish(seen, project.paths, registry=lambda: registry_of(project), trusted=trusted_by(project))
         _compare(project, champion=seen.allotment.champion.version)
     elif published is not None and not has_control(project):
         _remark(f"no control database; serving revision {published.revision}, as last published")

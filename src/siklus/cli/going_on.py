@@ -19,7 +19,7 @@ from siklus.errors import AutomationError
 from siklus.project.file import OpenProject
 from siklus.project.loop import RolloutPlan
 from siklus.registry.policy import CHALLENGER, everything_to
-from siklus.registry.publish import bring
+from siklus.registry.publish import bring, trusted_by
 
 
 @contextmanager
@@ -70,7 +70,9 @@ def begin(project: OpenProject, draft: Rollout) -> Rollout:
     """
     name = project.settings.project.name
     both = allotment_of(draft, everything_to(draft.champion, after=None))
-    bring(both, name, project.paths.bundles, registry=lambda: registry_of(project))
+    bring(
+        both, name, project.paths.bundles, registry=lambda: registry_of(project), trusted=trusted_by(project)
+    )
     with project_control(project) as control:
         retrainings = Retrainings(control, name)
         rollouts = Rollouts(control, name, also=Telling(control, project.settings))

@@ -61,4 +61,5 @@ def _absolute(project: OpenProject) -> Serve:
     settings, root = project.settings.serve, project.paths.root
     paths = {name: getattr(settings, name) for name in ("uds", "tls_certificate", "tls_key")}
     found = {name: str((root / path).absolute()) for name, path in paths.items() if path is not None}
-    return msgspec.structs.replace(settings, **found)
+    trusted = tuple(str((root / file).absolute()) for file in settings.trusted_keys)
+    return msgspec.structs.replace(settings, **found, trusted_keys=trusted)

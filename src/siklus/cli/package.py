@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from siklus.bundle.read import Bundle, open_bundle
+from siklus.bundle.sign import configured_key, sign_bundle
 from siklus.bundle.write import digest_of
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
@@ -79,6 +80,9 @@ def package(
     version = None
     bundle = open_bundle(path)
     if project_file is not None:
+        signing = configured_key(project_file.settings.sign, root=project_file.paths.root)
+        if signing is not None:
+            sign_bundle(path, signing)
         version = register_package(
             bundle, model, errand, name=project_file.settings.project.name, tracking=tracking_of(project_file)
         )

@@ -11,7 +11,7 @@ from siklus.cli.registered import registry_of
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import CHAMPION, Allotment, PolicyArm, TrafficPolicy
-from siklus.registry.publish import bring, publish
+from siklus.registry.publish import bring, publish, trusted_by
 from siklus.registry.published import LAST_GOOD, PUBLISHED, found_policy
 from siklus.registry.traffic import NOTHING, Traffic
 from siklus.registry.versions import Version
@@ -66,6 +66,7 @@ def decide(
             project.settings.project.name,
             project.paths.bundles,
             registry=lambda: registry_of(project),
+            trusted=trusted_by(project),
         )
         published = published_policy(project)
         change = Change(
@@ -79,5 +80,5 @@ def decide(
         with project_control(project) as control:
             hand = ByHand(control, project.settings.project.name, also=Telling(control, project.settings))
             policy = hand.decide(with_freeze(change, project.settings.rollout), seen=seen)
-    publish(policy, project.paths, registry=lambda: registry_of(project))
+    publish(policy, project.paths, registry=lambda: registry_of(project), trusted=trusted_by(project))
     return policy

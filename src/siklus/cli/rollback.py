@@ -19,7 +19,7 @@ from siklus.project.durations import seconds_or_zero
 from siklus.project.file import OpenProject
 from siklus.project.loop import RolloutPlan
 from siklus.registry.policy import CHAMPION, Allotment, PolicyArm, TrafficPolicy, everything_to
-from siklus.registry.publish import bring
+from siklus.registry.publish import bring, trusted_by
 
 app = command_app()
 
@@ -103,8 +103,14 @@ def _fit(project: OpenProject, arm: PolicyArm) -> PolicyArm:
     """The same, once its bundle is here, is what was sealed, and answers its golden rows as it did."""
     bundles, alone = project.paths.bundles, Allotment(arms=(structs.replace(arm, name=CHAMPION, share=1.0),))
     try:
-        bring(alone, project.settings.project.name, bundles, registry=lambda: registry_of(project))
-        open_cached(arm.digest, bundles, version=str(arm.version))
+        bring(
+            alone,
+            project.settings.project.name,
+            bundles,
+            registry=lambda: registry_of(project),
+            trusted=trusted_by(project),
+        )
+        open_cached(arm.digest, bundles, version=str(arm.version), trusted=trusted_by(project))
     except SiklusError as error:
         told = f"version {arm.version} cannot come back: {error}"
         wanted = "a bundle that is whole, here or in the registry; `--to VERSION` takes another"

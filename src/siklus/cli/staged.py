@@ -8,14 +8,14 @@ from siklus.cli.policies import current_policy
 from siklus.cli.registered import registry_of
 from siklus.errors import SiklusError
 from siklus.project.file import OpenProject
-from siklus.registry.publish import publish
+from siklus.registry.publish import publish, trusted_by
 
 
 def make_live(project: OpenProject) -> None:
     """Publish what was decided last, and move the stages. Errors are those of `publish.publish`."""
     policy = current_policy(project)
     if policy is not None:
-        publish(policy, project.paths, registry=lambda: registry_of(project))
+        publish(policy, project.paths, registry=lambda: registry_of(project), trusted=trusted_by(project))
     move_stages(project)
 
 

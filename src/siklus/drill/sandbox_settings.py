@@ -58,7 +58,8 @@ COMPRESSED: Mapping[str, Mapping[str, object]] = {
 # What would reach beyond the sandbox, or bind its model to figures that only real traffic keeps.
 DROPPED: Mapping[str, tuple[str, ...]] = {
     "data": ("query", "url", "path"),
-    "serve": ("uds", "insecure", "admin_host", "admin_port", "tls_certificate", "tls_key"),
+    "serve": ("uds", "insecure", "admin_host", "admin_port", "tls_certificate", "tls_key", "trusted_keys"),
+    "sign": ("key", "password_file"),
     "monitor": ("floor", "prometheus"),
     "retrain": ("trusted", "notify"),
     "state": ("tracking_uri", "control", "directory"),

@@ -28,6 +28,7 @@ from siklus.project.sections import (
     ProjectSection,
     Records,
     Serve,
+    Sign,
     SliceGate,
     State,
     Train,
@@ -49,6 +50,7 @@ SECTIONS: Mapping[str, type[msgspec.Struct]] = {
     "rollout": RolloutPlan,
     "state": State,
     "deploy": Deploy,
+    "sign": Sign,
 }
 KNOWN = (*SECTIONS, "gates", "notify", ALERTS)
 GATE_SETTINGS = ("parity", "champion", "slices")

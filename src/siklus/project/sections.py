@@ -102,6 +102,7 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin_port: Annotated[int, Meta(ge=0, le=65535)] | None = None  # without one, there is no admin port
     tls_certificate: str | None = None
     tls_key: str | None = None
+    trusted_keys: tuple[str, ...] = ()  # public keys: only what one of them has signed takes traffic
     feedback_url: ServiceUrl | None = None
     workers: Annotated[int, Meta(ge=1, le=256)] = 1
     grace_seconds: Seconds = 30.0
@@ -115,6 +116,17 @@ class Serve(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idle_seconds: Seconds = (
         65.0  # longer than the 60 that proxies keep theirs, so that the proxy closes first
     )
+
+
+class Sign(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """[sign]: what the bundles of this project are signed with, as soon as they are sealed.
+
+    ``key``: the file of an Ed25519 private key; without one nothing is signed by itself. ``password_file``:
+    the file that holds its password, where it has one.
+    """
+
+    key: str | None = None
+    password_file: str | None = None
 
 
 class Records(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -199,6 +211,7 @@ class Project(Struct, frozen=True, kw_only=True):
     rollout: RolloutPlan = field(default_factory=RolloutPlan)
     state: State = field(default_factory=State)
     deploy: Deploy = field(default_factory=Deploy)
+    sign: Sign = field(default_factory=Sign)
     alerts: tuple[PlacedAlert, ...] = ()
     notify: Mapping[str, Receiver] = {}
 

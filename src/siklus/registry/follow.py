@@ -18,7 +18,7 @@ from siklus.errors import RegistryError, SiklusError
 from siklus.events import tell
 from siklus.project.file import OpenProject, open_project
 from siklus.registry.control import control_uri, open_control
-from siklus.registry.publish import publish_at_once
+from siklus.registry.publish import publish_at_once, trusted_by
 from siklus.registry.published import PUBLISHED, found_policy
 from siklus.registry.traffic import NOTHING, Traffic
 
@@ -62,7 +62,7 @@ def _follow_while_it_answers(project: OpenProject, *, tell: Tell, waited: Callab
 
 def _publish(project: OpenProject, traffic: Traffic, *, tell: Tell, revision: int) -> bool:
     policy = traffic.current()
-    if policy is not None and publish_at_once(policy, project.paths):
+    if policy is not None and publish_at_once(policy, project.paths, trusted=trusted_by(project)):
         tell("published", revision=policy.revision)
         return True
     command = [sys.executable, "-m", "siklus.registry.publish", "--project", str(project.paths.root)]

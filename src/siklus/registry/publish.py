@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from siklus.bundle.manifest import read_manifest
+from siklus.bundle.manifest import manifest_bytes, read_manifest
 from siklus.bundle.read import cached
-from siklus.errors import RegistryError, SiklusError
+from siklus.bundle.signatures import TrustedKeys, read_trusted
+from siklus.errors import BundleError, RegistryError, SiklusError
 from siklus.project.file import OpenProject, open_project
 from siklus.project.paths import Paths
 from siklus.registry.control import control_uri, open_control
@@ -22,38 +23,60 @@ from siklus.registry.versions import Registry
 from siklus.tracking.mlflow import open_tracking
 
 
-def publish(policy: TrafficPolicy, paths: Paths, *, registry: Callable[[], Registry]) -> bool:
+def trusted_by(project: OpenProject) -> TrustedKeys | None:
+    """Who must have signed what the project's servers answer with; BundleError BN018 as `read_trusted`."""
+    return read_trusted(project.settings.serve.trusted_keys, root=project.paths.root)
+
+
+def publish(
+    policy: TrafficPolicy,
+    paths: Paths,
+    *,
+    registry: Callable[[], Registry],
+    trusted: TrustedKeys | None = None,
+) -> bool:
     """Bring what the policy needs and write `<state>/run/traffic.json`; whether that was newer.
 
-    ``registry`` is asked only for bundles that are not here. Errors are those of `Registry.fetch`.
+    ``registry`` is asked only for bundles and signatures that are not here. Errors are those of `bring`.
     """
-    bring(policy.allotment, policy.model, paths.bundles, registry=registry)
+    bring(policy.allotment, policy.model, paths.bundles, registry=registry, trusted=trusted)
     return write_policy(policy, paths.run / PUBLISHED)
 
 
-def publish_at_once(policy: TrafficPolicy, paths: Paths) -> bool:
+def publish_at_once(policy: TrafficPolicy, paths: Paths, *, trusted: TrustedKeys | None = None) -> bool:
     """Publish it where all that it needs is here already, in no time and without the registry.
 
     False, and nothing is published, where it is not, or where `publish` would refuse it.
     """
     arms = policy.allotment.everybody
-    if any(cached(arm.digest, paths.bundles) is None for arm in arms) or len(_tasks(policy, paths)) > 1:
+    missing = any(not _is_here(arm, paths.bundles, trusted) for arm in arms)
+    if missing or len(_tasks(policy, paths)) > 1:
         return False
     write_policy(policy, paths.run / PUBLISHED)
     return True
 
 
-def bring(allotment: Allotment, model: str, bundles: Path, *, registry: Callable[[], Registry]) -> None:
+def bring(
+    allotment: Allotment,
+    model: str,
+    bundles: Path,
+    *,
+    registry: Callable[[], Registry],
+    trusted: TrustedKeys | None = None,
+) -> None:
     """Have every bundle of the allotment among ``bundles``, verified.
 
-    RegistryError RG004 when the registry has another bundle under that number, RG016 when the versions
-    do not answer the same kind of question.
+    ``trusted``: who must have signed each, here or in the registry; BundleError BN014 to BN017 otherwise.
+    RegistryError RG004 when the registry has another bundle under that number, RG016 when the versions do
+    not answer the same kind of question.
     """
-    missing = [arm for arm in allotment.everybody if cached(arm.digest, bundles) is None]
+    missing = [arm for arm in allotment.everybody if not _is_here(arm, bundles, trusted)]
     if missing:
         asked = registry()
         for arm in missing:
             _fetch(arm, model, bundles, asked)
+            if trusted is not None:
+                trusted.refuse_untrusted(bundles / arm.digest, manifest_bytes(bundles / arm.digest))
     tasks = {arm.version: read_manifest(bundles / arm.digest).task for arm in allotment.everybody}
     if len(set(tasks.values())) > 1:
         told = ", ".join(f"version {version}: {task}" for version, task in tasks.items())
@@ -64,12 +87,24 @@ def _tasks(policy: TrafficPolicy, paths: Paths) -> set[str]:
     return {read_manifest(paths.bundles / arm.digest).task for arm in policy.allotment.everybody}
 
 
+def _is_here(arm: PolicyArm, bundles: Path, trusted: TrustedKeys | None) -> bool:
+    """Whether its bundle is, intact, and signed by whom it must be."""
+    path = cached(arm.digest, bundles)
+    if path is None or trusted is None:
+        return path is not None
+    try:
+        trusted.refuse_untrusted(path, manifest_bytes(path))
+    except BundleError:
+        return False
+    return True
+
+
 def _fetch(arm: PolicyArm, model: str, bundles: Path, registry: Registry) -> None:
     version = registry.resolve(model, str(arm.version))
     if version.digest != arm.digest:
         what = f"{model} version {arm.version}: its bundle is another than the policy's"
         raise RegistryError("RG004", what, expected=f"sha256 {arm.digest}")
-    registry.fetch(version, bundles)
+    registry.fetch_signatures(version, registry.fetch(version, bundles))
 
 
 def publish_latest(project: OpenProject) -> TrafficPolicy | None:
@@ -80,7 +115,12 @@ def publish_latest(project: OpenProject) -> TrafficPolicy | None:
         policy = Traffic(control, settings.project.name).current()
     if policy is not None:
         uri, paths = settings.state.tracking_uri, project.paths
-        publish(policy, paths, registry=lambda: Registry(open_tracking(uri, paths=paths)))
+        publish(
+            policy,
+            paths,
+            registry=lambda: Registry(open_tracking(uri, paths=paths)),
+            trusted=trusted_by(project),
+        )
     return policy
 
 

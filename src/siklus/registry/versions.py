@@ -11,8 +11,10 @@ import msgspec
 
 from siklus.bundle.manifest import read_manifest
 from siklus.bundle.read import cached, read_provenance, verify
+from siklus.bundle.sign import put_signatures
+from siklus.bundle.signatures import SIGNATURE_FILE, Signature, parse_signatures, read_signatures
 from siklus.bundle.write import digest_of, place
-from siklus.errors import RegistryError, TrackingError
+from siklus.errors import BundleError, RegistryError, TrackingError
 from siklus.files import disk_errors
 from siklus.registry.stages import ALIASES, NO_STAGE, STAGE_TAG, STAGES, Stage, stage_of
 from siklus.tracking.boundary import error_code
@@ -23,6 +25,7 @@ LATEST = "latest"
 DIGEST_TAG = "siklus.digest"
 TASK_TAG = "siklus.task"
 DATA_TAG = "siklus.data_digest"
+SIGNERS_TAG = "siklus.signers"  # key ids: who has signed it tells whether a copy lacks a signature
 METRIC_TAG = "siklus.metric."
 PAGE = 200  # versions asked for at once
 
@@ -32,6 +35,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     ``digest`` names the bundle's content; None for a version that something else than Siklus registered.
     ``tags`` are those that others have set, ``annotations`` the paragraphs of MLflow's description.
+    ``signers``: the ids of the keys whose signatures lie beside it in the registry, none of them verified.
     """
 
     name: str
@@ -45,6 +49,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float] = {}
     annotations: tuple[str, ...] = ()
     tags: dict[str, str] = {}
+    signers: tuple[str, ...] = ()
 
 
 class Registry:
@@ -173,6 +178,8 @@ class Registry:
             raise RegistryError("RG005", f"{where} has no {DIGEST_TAG}", expected=wanted)
         found = cached(version.digest, bundles)
         if found is not None:
+            if not set(version.signers) <= {each.key for each in _readable(found)}:
+                self.fetch_signatures(version, found)
             return found
         with disk_errors(bundles):
             bundles.mkdir(parents=True, exist_ok=True)
@@ -185,6 +192,33 @@ class Registry:
                 wanted = f"sha256 {version.digest}"
                 raise RegistryError("RG004", f"{where}: its bundle is another", expected=wanted)
             return place(draft, bundles)
+
+    def fetch_signatures(self, version: Version, bundle: Path) -> None:
+        """Bring to the version's bundle here what has been signed in the registry since; each that lies there
+        takes the place of the same signer's here. BundleError BN014 for a file that is none."""
+        if version.run_id is None or not version.signers:
+            return
+        with tempfile.TemporaryDirectory(prefix="siklus-") as folder:
+            with self._tracking.calling():
+                self._client.download_artifacts(version.run_id, f"{ARTIFACT}/{SIGNATURE_FILE}", folder)
+            file = Path(folder) / ARTIFACT / SIGNATURE_FILE
+            raw = file.read_bytes()
+        signatures = parse_signatures(raw, where=f"{version.name} version {version.number}")
+        put_signatures(bundle, [*_readable(bundle), *signatures])
+
+    def attach_signatures(self, version: Version, bundle: Path) -> Version:
+        """Keep the signatures of the version's bundle beside it in the registry as well."""
+        if version.run_id is None:
+            raise RegistryError(
+                "RG005",
+                f"{version.name} version {version.number} has no run",
+                expected="a version that Siklus registered",
+            )
+        signers = ",".join(each.key for each in read_signatures(bundle))
+        with self._tracking.calling():
+            self._client.log_artifact(version.run_id, str(bundle / SIGNATURE_FILE), ARTIFACT)
+            self._client.set_model_version_tag(version.name, str(version.number), SIGNERS_TAG, signers)
+        return self.resolve(version.name, str(version.number))
 
     def _create_model(self, name: str) -> None:
         try:
@@ -212,6 +246,9 @@ def _tags(bundle: Path, metrics: Mapping[str, float]) -> dict[str, str]:
     manifest = read_manifest(bundle)
     verify(bundle, manifest)
     tags = {DIGEST_TAG: digest_of(bundle), TASK_TAG: manifest.task, STAGE_TAG: NO_STAGE}
+    signatures = read_signatures(bundle)
+    if signatures:
+        tags[SIGNERS_TAG] = ",".join(each.key for each in signatures)
     data_digest = read_provenance(bundle).data_digest
     if data_digest is not None:
         tags[DATA_TAG] = data_digest
@@ -237,7 +274,16 @@ def _version(raw: Any, aliases: Mapping[str, int]) -> Version:
         },
         annotations=tuple(part for part in (raw.description or "").split("\n\n") if part.strip()),
         tags={key: value for key, value in tags.items() if not key.startswith("siklus.")},
+        signers=tuple(key for key in tags.get(SIGNERS_TAG, "").split(",") if key),
     )
+
+
+def _readable(bundle: Path) -> tuple[Signature, ...]:
+    """The signatures of a bundle here; a damaged file has none, and is written anew."""
+    try:
+        return read_signatures(bundle)
+    except BundleError:
+        return ()
 
 
 def _near(name: str, known: tuple[str, ...]) -> str:

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from siklus.bundle.read import Bundle, open_bundle
+from siklus.bundle.signatures import read_trusted
 from siklus.errors import ServeError, SiklusError
 from siklus.project.paths import Paths
 from siklus.project.sections import Serve
@@ -82,12 +84,14 @@ def _introduce(metrics: Metrics, records: OpenRecords, bundle: Bundle) -> None:
 @contextmanager
 def _models(plan: Plan, *, prepare: Callable[[Bundle], None]) -> Iterator[Models]:
     """The pinned bundle, or the lineup that follows the traffic policy: that one may mend itself."""
+    trusted = plan.trusted or read_trusted(plan.serve.trusted_keys, root=Path())
     if callable(plan.bundle):
         yield start_loading(plan.bundle, prepare=prepare)
     elif plan.bundle is not None:
-        yield start_loading(partial(open_bundle, plan.bundle, version=plan.version), prepare=prepare)
+        load = partial(open_bundle, plan.bundle, version=plan.version, trusted=trusted)
+        yield start_loading(load, prepare=prepare)
     elif plan.state is not None:
-        follower = Follower(plan.state, prepare=prepare)
+        follower = Follower(plan.state, prepare=prepare, trusted=trusted)
         follower.start()
         try:
             yield follower.models

@@ -17,8 +17,11 @@ def words_of(section: Serve | Records) -> list[str]:
     words = []
     for name in section.__struct_fields__:
         value = getattr(section, name)
-        if value is not None:
-            words += [_option(type(section), name), str(value)]
+        option = _option(type(section), name)
+        if isinstance(value, tuple):
+            words += [word for each in value for word in (option, str(each))]
+        elif value is not None:
+            words += [option, str(value)]
     return words
 
 
@@ -26,11 +29,13 @@ def add_options(parser: argparse.ArgumentParser, defaults: Serve | Records) -> N
     """One option for each setting, so that neither the file nor the command has one that the other lacks."""
     for name in defaults.__struct_fields__:
         default = getattr(defaults, name)
+        option = _option(type(defaults), name)
+        if isinstance(default, tuple):
+            parser.add_argument(option, action="append", help="repeatable; default: none")
+            continue
         # `--insecure` alone is understood as well as `--insecure true`.
         switch: dict[str, Any] = {"nargs": "?", "const": True} if isinstance(default, bool) else {}
-        parser.add_argument(
-            _option(type(defaults), name), default=default, help="default: %(default)s", **switch
-        )
+        parser.add_argument(option, default=default, help="default: %(default)s", **switch)
 
 
 def section_of(kind: type[Section], given: argparse.Namespace) -> Section:

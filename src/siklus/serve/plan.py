@@ -13,6 +13,7 @@ from siklus.serve.wire.listening import Listener
 
 if TYPE_CHECKING:
     from siklus.bundle.read import Bundle
+    from siklus.bundle.signatures import TrustedKeys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +41,7 @@ class Plan:
     ``key``: signs prediction ids where no state directory has a key; all workers share it.
     ``rates``: where its workers count together how often each key asks.
     ``counters``: where its workers count together (`shelf.shared_counters`); None: each in its own memory.
+    ``trusted``: the keys of [serve] trusted_keys, read once when the server starts.
     ``admin``: where all of them answer whoever runs the server; None where nobody is answered there.
     """
 
@@ -53,6 +55,7 @@ class Plan:
     rates: RateBoard = field(default_factory=RateBoard, repr=False)
     counters: Path | None = None
     admin: AdminPort | None = None
+    trusted: "TrustedKeys | None" = None
 
     @property
     def own(self) -> Path | None:

@@ -9,6 +9,7 @@ from siklus import __version__
 from siklus.bundle.manifest import NATIVE_FILES, ONNX_FILE
 from siklus.bundle.papers import Golden, Provenance
 from siklus.bundle.read import cached, read_provenance
+from siklus.bundle.sign import configured_key, sign_bundle
 from siklus.bundle.write import Contents, digest_of
 from siklus.project.file import FILE_NAME
 from siklus.registry.stages import Stage
@@ -42,6 +43,9 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
         leave(draft, _released(results, run_id=version.run_id or "", version=version, bundle=bundle))
         return f"version {version.number} of {setting.name}, {version.stage}, which was registered before"
     bundle = seal_bundle(setting, results, state, parent=champion)
+    signing = configured_key(setting.opened.settings.sign, root=setting.opened.paths.root)
+    if signing is not None:
+        sign_bundle(bundle, signing)
     tags = {
         **(state.tags if state else {}),
         "siklus.passed": str(gated.passed).lower(),

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from siklus.bundle.read import Bundle, open_bundle
+from siklus.bundle.sign import configured_key
 from siklus.data.sources import open_source
 from siklus.files import lock
 from siklus.project.sections import Split
@@ -64,6 +65,8 @@ class Training:
 
         TrainError TN002 or MissingExtra, before any step, for a candidate that could not be made later.
         """
+        # A key that does not open is said before hours are spent, not after.
+        configured_key(self.setting.opened.settings.sign, root=self.setting.opened.paths.root)
         with lock(self.setting.opened.paths.lock, what="a training"):
             if any(item.step.name == "search" and item.verdict == "run" for item in self.planned):
                 for candidate in self.setting.candidates:

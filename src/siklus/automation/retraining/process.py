@@ -30,12 +30,14 @@ from siklus.automation.retraining.retrained import (
     read_retrained,
     write_retrained,
 )
+from siklus.bundle.manifest import manifest_bytes
 from siklus.bundle.read import Bundle, open_bundle, with_version
-from siklus.errors import AutomationError, FileError, SiklusError
+from siklus.errors import AutomationError, BundleError, FileError, SiklusError
 from siklus.events import tell
 from siklus.files import lock
 from siklus.project.file import OpenProject, open_project
 from siklus.records.layout import Layout
+from siklus.registry.publish import trusted_by
 from siklus.registry.versions import Registry
 from siklus.tracking.mlflow import open_tracking
 from siklus.train.results import Release
@@ -100,6 +102,9 @@ def _course(job: Job, ended: Retrained, *, now: Callable[[], datetime]) -> Retra
     )
     judgement = judge(contest, opened=job.opened, now=now())
     verdict, reason = judgement.verdict, _reason(judgement)
+    unservable = _unservable(job.opened, challenger)
+    if unservable:
+        verdict, reason = "refused", unservable
     replayed = None
     if verdict != "refused" and champion.bundle is not None:
         replayed = _replayed(job.opened, challenger, champion.bundle, now=now())
@@ -176,6 +181,20 @@ def _replayed(opened: OpenProject, challenger: Bundle, champion: Bundle, *, now:
             raise
         return None
     return msgspec.structs.replace(found, farthest=(), groups={})  # a journal is no place for rows
+
+
+def _unservable(opened: OpenProject, challenger: Bundle) -> str:
+    """Why no server of the project would take it, or ""."""
+    trusted = trusted_by(opened)
+    if trusted is None:
+        return ""
+    try:
+        trusted.refuse_untrusted(challenger.path, manifest_bytes(challenger.path))
+    except BundleError as exc:
+        return (
+            f"the servers here take signed versions only: {exc}; [sign] key has trainings sign what they make"
+        )
+    return ""
 
 
 def _reason(judgement: Judgement) -> str:

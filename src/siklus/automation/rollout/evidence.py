@@ -16,6 +16,7 @@ from siklus.project.durations import seconds_or_zero
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.registry.policy import PolicyArm
+from siklus.registry.publish import trusted_by
 from siklus.train.metric import metric_of
 
 
@@ -91,7 +92,12 @@ class Gatherer:
         """Opened and rehearsed once, as long as the arms stay the same two."""
         key = (arm.digest, arm.version)
         if key not in self._opened:
-            opened = open_cached(arm.digest, self._project.paths.bundles, version=str(arm.version))
+            opened = open_cached(
+                arm.digest,
+                self._project.paths.bundles,
+                version=str(arm.version),
+                trusted=trusted_by(self._project),
+            )
             rehearse(opened)
             self._opened = {**dict(list(self._opened.items())[-1:]), key: opened}
         return self._opened[key]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from siklus.bundle.manifest import read_manifest
+from siklus.bundle.signatures import read_trusted
 from siklus.serve.access.auth import refuse_open_door
 from siklus.serve.admin.port import admin_listening, admin_tls
 from siklus.serve.counting.counters import supervising
@@ -26,13 +27,15 @@ _LOG = logging.getLogger("siklus.serve")
 def start(plan: Plan, *, companions: Sequence[Sequence[str]] = ()) -> int:
     """Serve with a process a worker until SIGTERM or Ctrl-C: 0, or 1 where something had to be cut off.
 
-    ``companions``: commands that run beside the workers. BundleError for a path that holds no bundle,
+    ``companions``: commands that run beside the workers. BundleError for a path that holds no bundle
+    and BN018 for a trusted key that is none,
     ServeError SV003 for an address, SV009 when nothing can be answered, SV012 for the TLS files, SV013 and
     SV014 for the keys, SV018, SV019 and SV023 for the admin port.
     """
     began = time.monotonic()
     if isinstance(plan.bundle, Path):
         read_manifest(plan.bundle)  # a wrong path is said before anything listens
+    plan = replace(plan, trusted=read_trusted(plan.serve.trusted_keys, root=Path()))
     refuse_open_door(plan)
     tls = tls_of(plan.serve)
     with (

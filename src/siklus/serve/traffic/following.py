@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from siklus.bundle.read import Bundle, open_cached
+from siklus.bundle.signatures import TrustedKeys
 from siklus.errors import FileError, RegistryError
 from siklus.files import stamp_of
 from siklus.project.paths import Paths
@@ -36,15 +37,18 @@ _LOG = logging.getLogger("siklus.serve")
 class Follower:
     """Follows the policy in ``state`` in threads of its own, from `start` until `close`.
 
-    ``prepare`` is called, in its thread, with each bundle that was opened and will answer soon.
+    ``prepare`` is called, in its thread, with each bundle that was opened and will answer soon. ``trusted``:
+    who must have signed it.
     """
 
-    def __init__(self, state: Path, *, prepare: Callable[[Bundle], None]) -> None:
+    def __init__(
+        self, state: Path, *, prepare: Callable[[Bundle], None], trusted: TrustedKeys | None = None
+    ) -> None:
         paths = Paths.at(state)
         self.models = Models()
         self._bundles = paths.bundles
         self._published, self._last_good = paths.run / PUBLISHED, paths.run / LAST_GOOD
-        self._prepare = prepare
+        self._prepare, self._trusted = prepare, trusted
         self._stopped = threading.Event()
         # A future keeps whatever goes wrong in its thread: no bundle can end the following.
         self._loader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="load")
@@ -119,7 +123,9 @@ class Follower:
         there = ready.get((arm.digest, str(arm.version)))
         if there is not None:
             return there
-        load = partial(open_cached, arm.digest, self._bundles, version=str(arm.version))
+        load = partial(
+            open_cached, arm.digest, self._bundles, version=str(arm.version), trusted=self._trusted
+        )
         return opened(load, prepare=self._prepare)
 
     def _refused(self, failure: BaseException) -> None:
