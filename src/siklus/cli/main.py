@@ -148,6 +148,11 @@ COMMANDS = {
     "smoke": Command(
         "siklus.cli.smoke", "is a service up, and does it answer the golden rows as it must", Group.SHIP
     ),
+    "doctor": Command(
+        "siklus.cli.doctor",
+        "what is wrong with this machine or with what the project needs, and how to mend it",
+        Group.STANDING,
+    ),
     "drill": Command(
         "siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works", Group.STANDING
     ),

@@ -9,16 +9,36 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from msgspec import Struct
 
+from siklus.automation.lease import LEASES
+from siklus.automation.retraining.tables import ASKS, JOBS, PACES
+from siklus.automation.rollout.freezes import FREEZES
+from siklus.automation.rollout.table import ROLLOUTS
+from siklus.automation.stages import MOVED
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.doctor.mounts import mount_of
 from siklus.errors import SiklusError
+from siklus.monitor.alerts.outbox import WAITING
+from siklus.monitor.alerts.silences import SILENCES
+from siklus.monitor.alerts.store import STATES
 from siklus.monitor.amounts import length_of_time
+from siklus.monitor.looks import LAYOUTS, LOOKS
+from siklus.monitor.watches import FOUND
 from siklus.project.file import OpenProject
-from siklus.registry.control import METADATA, control_uri, open_control
+from siklus.registry.control import control_uri, open_control
+from siklus.registry.journal import ENTRIES
+from siklus.registry.traffic import REVISIONS
 from siklus.tracking.boundary import shown
 
 ABOUT = "database"
+# All that a control database of this release has; `siklus up` makes each when it is first needed.
+TABLES: Mapping[str, sa.Table] = {
+    each.name: each
+    for each in (
+        *(ENTRIES, REVISIONS, LEASES, JOBS, ASKS, PACES, ROLLOUTS, FREEZES, MOVED),
+        *(LOOKS, LAYOUTS, FOUND, STATES, SILENCES, WAITING),
+    )
+}
 SLOW_SECONDS = 0.2  # of one question: the loop asks dozens at each turn
 PATIENCE_SECONDS = 2.0  # for a lock of SQLite: writers need milliseconds
 
@@ -125,7 +145,7 @@ def _check_server(url: str, project: OpenProject) -> Sequence[Finding]:
             connection.execute(sa.text("SELECT 1"))
             seconds = time.perf_counter() - begun
             inspector = sa.inspect(connection)
-            names = set(inspector.get_table_names()) & set(METADATA.tables)
+            names = set(inspector.get_table_names()) & set(TABLES)
             columns = {name: {each["name"] for each in inspector.get_columns(name)} for name in names}
             refused = _refused_to_us(connection, names)
     except SiklusError as error:
@@ -150,6 +170,6 @@ def _refused_to_us(connection: sa.Connection, tables: set[str]) -> str:
 
 def _missing(columns: Mapping[str, set[str]]) -> Iterator[str]:
     """`table.column` of all that this release writes; a table that is not there is made when it is needed."""
-    for name, table in sorted(METADATA.tables.items()):
+    for name, table in sorted(TABLES.items()):
         if name in columns:
             yield from (f"{name}.{each.name}" for each in table.columns if each.name not in columns[name])

@@ -104,7 +104,7 @@ def check_packages(case: Case) -> Sequence[Finding]:
         found = judge_packages(needed)
     else:
         python = f"Siklus {__version__} without its list of packages, Python {platform.python_version()}"
-        found = [unknown(ABOUT, python, mend="pip install siklus")]
+        found = [unknown(ABOUT, python, mend="`pip install -e .` in a checkout")]
     if case.project is None:
         return found
     return [*found, *judge_optional(list(_optional(case.project.settings))), *_proven(case)]

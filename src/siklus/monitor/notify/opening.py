@@ -68,18 +68,22 @@ def open_receivers(
     }
 
 
-def _mail(settings: Mail, around: Surroundings) -> Receiver:
+def post_of(settings: Mail, around: Surroundings) -> Post:
+    """The mail server, as the receiver speaks to it."""
     password = around.secret("password", file=settings.password_file, variable=settings.password_env)
     server = settings.server
-    post = Post(
+    return Post(
         server=server,
         starttls=settings.starttls,
         password=None if server.user is None else password,
         context=lambda: tls_context(around.file(settings.ca_file)),
         seconds=seconds_of(settings.timeout),
     )
+
+
+def _mail(settings: Mail, around: Surroundings) -> Receiver:
     envelope = Envelope(sender=settings.sender or own_address(), to=tuple(dict.fromkeys(settings.to)))
-    return MailReceiver(post, envelope, false_alarm_rate=around.false_alarm_rate)
+    return MailReceiver(post_of(settings, around), envelope, false_alarm_rate=around.false_alarm_rate)
 
 
 def _webhook(settings: Webhook, around: Surroundings) -> Receiver:

@@ -43,6 +43,19 @@ class Post:
             finally:
                 smtp.close()
 
+    def greet(self) -> None:
+        """Connect, encrypt and log in as for a mail, and hand none over. NotSent AL040 to AL046."""
+        smtp = self._connection()
+        with self._said(), cut_off(self.seconds, lambda: smtp.sock):
+            try:
+                self._connect(smtp)
+                code, said = smtp.noop()
+                if code != 250:
+                    raise smtplib.SMTPResponseException(code, said)
+                smtp.quit()
+            finally:
+                smtp.close()
+
     def _connection(self) -> smtplib.SMTP:
         name = socket.gethostname()
         # The name that smtplib would ask name servers for, which may take them longer than all the rest.

@@ -1,0 +1,79 @@
+"""What servers answer with: the published policy, whether it was so decided, its bundles file by file."""
+
+from collections.abc import Iterator, Sequence
+
+from siklus.bundle.manifest import read_manifest
+from siklus.bundle.read import verify
+from siklus.doctor.case import Case
+from siklus.doctor.finding import Finding, note, ok, trouble
+from siklus.errors import SiklusError
+from siklus.files import sha256
+from siklus.project.file import OpenProject
+from siklus.registry.control import control_uri, open_control
+from siklus.registry.policy import TrafficPolicy
+from siklus.registry.published import PUBLISHED, read_policy
+from siklus.registry.traffic import Traffic
+
+ABOUT = "traffic policy"
+MANIFEST = "manifest.json"
+
+
+def check_served(_case: Case, project: OpenProject) -> Sequence[Finding]:
+    file = project.paths.run / PUBLISHED
+    decided = _decided(project)
+    if not file.exists():
+        if decided:
+            told = f"revision {decided} is decided and not published: servers here answer with nothing"
+            return [trouble(ABOUT, told, mend="`siklus serve` or `siklus up` publishes it")]
+        return [note(ABOUT, "nothing is published yet", mend="`siklus train`, then `siklus serve`")]
+    try:
+        policy = read_policy(file)
+    except SiklusError as error:
+        cure = f"`rm {file}`; `siklus serve` publishes what was decided"
+        return [trouble(ABOUT, f"{error.code} {error.message}", mend=cure)]
+    return [judge_revision(policy.revision, decided), *_bundles(project, policy)]
+
+
+def judge_revision(published: int, decided: int) -> Finding:
+    """``decided``: in the control database, 0 where it has none."""
+    if decided > published:
+        told = f"revision {published} is published, and {decided} is decided"
+        return note(
+            ABOUT, told, mend="`siklus up` or `siklus serve` publishes it; a running server within seconds"
+        )
+    if decided < published:
+        told = f"revision {published} is published, and the control database knows {decided or 'none'}"
+        cure = "an older backup of the database, or another one in [state] control: `siklus traffic` shows it"
+        return note(ABOUT, told, mend=cure)
+    return ok(ABOUT, f"revision {published} is published, as decided")
+
+
+def _decided(project: OpenProject) -> int:
+    url = control_uri(project.settings.state.control, project.paths.root)
+    if url is None and not project.paths.control_database.is_file():
+        return 0
+    try:
+        with open_control(url, file=project.paths.control_database) as control:
+            return Traffic(control, project.settings.project.name).revision()
+    except SiklusError:  # the check of the database says so
+        return 0
+
+
+def _bundles(project: OpenProject, policy: TrafficPolicy) -> Iterator[Finding]:
+    intact = []
+    for arm in policy.allotment.everybody:
+        path, about = project.paths.bundles / arm.digest, f"version {arm.version}"
+        cure = f"`rm -r {path}`; `siklus serve` fetches it anew from the registry"
+        try:
+            verify(path, read_manifest(path))
+            found = sha256(path / MANIFEST)
+        except SiklusError as error:
+            yield trouble(about, f"{error.code} {error.message}", mend=cure)
+            continue
+        if found != arm.digest:
+            yield trouble(about, f"{path} is another bundle than the one published", mend=cure)
+            continue
+        intact.append(arm.version)
+    if intact:
+        names = ", ".join(map(str, intact))
+        yield ok("bundles", f"version{'s' if len(intact) > 1 else ''} {names}: every file as it was sealed")
