@@ -1,0 +1,1 @@
+"""Where evidence is looked for: one file for each place that keeps some."""

@@ -1,0 +1,234 @@
+"""Facts held against a scale: what each criterion has, what it lacks, and which level or score that makes."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from siklus.assess.facts import FULL, HALF, NOTHING, Area, Facts, Lens, Trace
+from siklus.assess.questions import ASK, QUESTIONS
+from siklus.assess.rubrics.rubric import Criterion, Level, Rubric, RubricName
+from siklus.assess.signs import SIGNS
+
+ADVISED = 3  # commands that are told of a scale
+ASKING = "siklus assess --ask"
+ASKING_MINUTES = 1.0
+
+
+class Gap(Struct, frozen=True, kw_only=True):
+    """What keeps a need from counting in full. ``command`` is "" where none would supply it.
+
+    ``unknown``: the place that would show it cannot be read, so nobody knows.
+    """
+
+    said: str
+    command: str
+    minutes: float
+    unknown: bool = False
+
+
+class Shown(Struct, frozen=True, kw_only=True):
+    """Evidence as it is told: ``age`` is "" for what stands there."""
+
+    said: str
+    where: str
+    age: str
+    worth: float
+
+
+class Finding(Struct, frozen=True, kw_only=True):
+    """One criterion. ``score``: 0, 0.5 or 1, that of the need which is met least."""
+
+    key: str
+    section: str
+    title: str
+    asks: str
+    score: float
+    evidence: tuple[Shown, ...]
+    gaps: tuple[Gap, ...]
+
+
+class Advice(Struct, frozen=True, kw_only=True):
+    """A command and the keys of the criteria that it would lift, wholly or in part."""
+
+    command: str
+    lifts: tuple[str, ...]
+
+
+class Sum(Struct, frozen=True, kw_only=True):
+    """The points of a section."""
+
+    section: str
+    title: str
+    points: float
+    of: int
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """Where the project stands on one scale.
+
+    ``value``: the level that is reached, or the score; ``highest``: of the scale. ``between``: one sentence
+    on what separates it from the next level or band; ``advice``: the cheapest commands first.
+    """
+
+    rubric: RubricName
+    title: str
+    source: str
+    url: str
+    value: float
+    highest: float
+    name: str
+    means: str
+    between: str
+    sums: tuple[Sum, ...]
+    advice: tuple[Advice, ...]
+    findings: tuple[Finding, ...]
+
+
+def judged(rubric: Rubric, facts: Facts, lens: Lens) -> Standing:
+    """The project's standing on a scale. A function of its arguments."""
+    findings = tuple(_finding(criterion, facts, lens) for criterion in rubric.criteria)
+    sums = tuple(_sum(section, title, findings) for section, title in rubric.sections.items())
+    told = _score if rubric.name == "ml-test-score" else _ladder
+    level, value, highest, between, ahead = told(rubric, sums, findings)
+    return Standing(
+        rubric=rubric.name,
+        title=rubric.title,
+        source=rubric.source,
+        url=rubric.url,
+        value=value,
+        highest=highest,
+        name=level.name,
+        means=level.means,
+        between=between,
+        sums=sums,
+        advice=_advice(ahead),
+        findings=findings,
+    )
+
+
+def _finding(criterion: Criterion, facts: Facts, lens: Lens) -> Finding:
+    best = [_best(need, facts, lens) for need in criterion.needs]
+    worths = [NOTHING if trace is None else lens.worth(trace) for trace in best]
+    gaps = [
+        _gap(need, trace, worth, facts, lens)
+        for need, trace, worth in zip(criterion.needs, best, worths, strict=True)
+        if worth < FULL
+    ]
+    return Finding(
+        key=criterion.key,
+        section=criterion.section,
+        title=criterion.title,
+        asks=criterion.asks,
+        score=min(worths),
+        evidence=tuple(
+            Shown(said=trace.said, where=trace.where, age=lens.told(trace), worth=worth)
+            for trace, worth in zip(best, worths, strict=True)
+            if trace is not None and worth > NOTHING
+        ),
+        gaps=tuple({gap.said: gap for gap in gaps}.values()),
+    )
+
+
+def _best(need: Sequence[str], facts: Facts, lens: Lens) -> Trace | None:
+    """The trace that is worth most; among equals that of the sign named first, and its newest."""
+    found = [trace for sign in need for trace in facts.traces.get(sign, ())]
+    return max(found, key=lens.worth, default=None)
+
+
+def _gap(need: Sequence[str], trace: Trace | None, worth: float, facts: Facts, lens: Lens) -> Gap:
+    """Told of the need's first sign, which is the one that can count in full."""
+    first = need[0]
+    if first.startswith(ASK):
+        return _unanswered(first, facts, lens)
+    sign = SIGNS[first]
+    why = facts.unknown.get(sign.area)
+    if why is not None:
+        return Gap(said=f"unknown: {why}", command="siklus doctor", minutes=sign.minutes, unknown=True)
+    own = facts.traces.get(first, ())
+    if worth == HALF and trace is not None and trace in own:
+        if trace.most < FULL:
+            return Gap(said=trace.said, command=sign.command, minutes=sign.minutes)
+        age = lens.told(trace)
+        if age:
+            return Gap(said=f"the last time was {age}", command=sign.command, minutes=sign.minutes)
+    return Gap(said=sign.missing, command=sign.command, minutes=sign.minutes)
+
+
+def _unanswered(name: str, facts: Facts, lens: Lens) -> Gap:
+    question = QUESTIONS[name.removeprefix(ASK)]
+    why: str | None = facts.unknown.get(_ANSWERS)
+    if why is not None:
+        return Gap(said=f"unknown: {why}", command=ASKING, minutes=ASKING_MINUTES, unknown=True)
+    given = facts.traces.get(name, ())
+    if not given:
+        said = f"not answered: {question.about}"
+    elif lens.worth(given[0]) < given[0].most:
+        said = f"answered {lens.told(given[0])}, which is too long ago: {question.about}"
+    else:
+        return Gap(said=f"answered: {given[0].said}", command="", minutes=ASKING_MINUTES)
+    return Gap(said=said, command=ASKING, minutes=ASKING_MINUTES)
+
+
+_ANSWERS: Area = "answers"
+
+Told = tuple[Level, float, float, str, Sequence[Finding]]
+
+
+def _ladder(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> Told:
+    """The highest level of which, and of all below, every criterion counts in full."""
+    reached = 0
+    for each in sums:
+        if each.points < each.of:
+            break
+        reached += 1
+    level, highest = rubric.levels[reached], rubric.levels[-1].number
+    if reached == len(sums):
+        return level, reached, highest, f"Level {highest} is the highest.", ()
+    section = sums[reached].section
+    open_ones = [each for each in findings if each.section == section and each.score < FULL]
+    half = sum(each.score == HALF for each in open_ones)
+    partly = f", {half} of them half done" if half else ""
+    titles = "; ".join(each.title for each in open_ones)
+    asks = "criterion is" if len(open_ones) == 1 else "criteria are"
+    between = f"{len(open_ones)} of {sums[reached].of} {asks} open to level {reached + 1}{partly}: {titles}."
+    return level, reached, highest, between, open_ones
+
+
+def _score(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> Told:
+    """The least of the sections' sums, and its band."""
+    least = min(each.points for each in sums)
+    # The first band is 0 itself; any other begins above its number.
+    band = max((i for i, level in enumerate(rubric.levels) if i and least > level.number), default=0)
+    highest = float(max(each.of for each in sums))
+    weakest = [each for each in sums if each.points == least]
+    ahead = [
+        each for each in findings if each.score < FULL and each.section in {one.section for one in weakest}
+    ]
+    if band == len(rubric.levels) - 1:
+        between = "It is in the highest band."
+    else:
+        names = " and ".join(each.title.lower() for each in weakest)
+        above = rubric.levels[band + 1].number
+        counted = f"{names}, {least:g} of {weakest[0].of}"
+        between = f"The least section counts: {counted}. The next band begins above {above}."
+    return rubric.levels[band], least, highest, between, ahead
+
+
+def _advice(findings: Iterable[Finding]) -> tuple[Advice, ...]:
+    """The cheapest commands first, and of these the one that lifts more."""
+    minutes: dict[str, float] = {}
+    lifts: dict[str, list[str]] = {}
+    for finding in findings:
+        for gap in finding.gaps:
+            if gap.command:
+                minutes.setdefault(gap.command, gap.minutes)
+                lifts.setdefault(gap.command, []).append(finding.key)
+    ordered = sorted(lifts, key=lambda command: (minutes[command], -len(set(lifts[command]))))
+    return tuple(
+        Advice(command=command, lifts=tuple(dict.fromkeys(lifts[command]))) for command in ordered[:ADVISED]
+    )
+
+
+def _sum(section: str, title: str, findings: Sequence[Finding]) -> Sum:
+    own = [finding.score for finding in findings if finding.section == section]
+    return Sum(section=section, title=title, points=sum(own), of=len(own))

@@ -1,0 +1,1 @@
+"""The three scales as data: what each asks for, in our own words, with its source."""

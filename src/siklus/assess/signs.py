@@ -1,0 +1,171 @@
+"""The signs that evidence gives: what each says of a project, where it is looked for, what would supply it.
+
+Each is data; `evidence/` finds their traces, `rubrics/` asks for them. ``minutes`` orders advice: what a
+person of little practice needs for the command, waiting for traffic not counted.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from siklus.assess.facts import Area
+
+
+class Sign(Struct, frozen=True):
+    """``missing``: how its absence is told; ``command``: the one that supplies it."""
+
+    area: Area
+    missing: str
+    command: str
+    minutes: float
+
+
+SIGNS: Mapping[str, Sign] = {
+    # What stands in the project's files.
+    "contract": Sign("files", "no contract says what a row must be", "siklus contract infer", 2),
+    "gates-set": Sign(
+        "files", "[gates] bounds nothing", '$EDITOR siklus.toml   # [gates] accuracy = ">= 0.85"', 3
+    ),
+    "slices-set": Sign(
+        "files",
+        "no slice of the data has a bound of its own",
+        '$EDITOR siklus.toml   # [gates] slices = { column = "…", mae = "<= 15" }',
+        3,
+    ),
+    "trials-set": Sign(
+        "files",
+        "[train] trials leaves no room for a search",
+        "$EDITOR siklus.toml   # [train] trials = 20",
+        2,
+    ),
+    "retrain-set": Sign(
+        "files",
+        "[retrain] names nothing that starts a training",
+        '$EDITOR siklus.toml   # [retrain] on = ["drift", "quality"]',
+        3,
+    ),
+    "rollout-set": Sign(
+        "files",
+        "[rollout] names no steps to all requests",
+        '$EDITOR siklus.toml   # [rollout] steps = ["shadow", 0.05, 0.25, 1.0]',
+        3,
+    ),
+    "alerts-set": Sign(
+        "files", "nobody is named who hears of alerts", "$EDITOR siklus.toml   # [notify.ops-mail]", 5
+    ),
+    "sensitive-set": Sign(
+        "files", "the contract calls no column sensitive", '$EDITOR contract.json   # "sensitive": true', 3
+    ),
+    "tests-written": Sign("files", "no tests of the project's own", "$EDITOR tests/test_project.py", 30),
+    "updates-watched": Sign(
+        "files", "nothing tells of new versions of what is depended on", "$EDITOR .github/dependabot.yml", 5
+    ),
+    "workflow": Sign("files", "no pipeline file", "siklus deploy github", 2),
+    "workflow-schedule": Sign(
+        "files", "no pipeline file trains on a schedule or a call", "siklus deploy github", 2
+    ),
+    "image-files": Sign("files", "no Dockerfile", "siklus deploy docker", 2),
+    "stack-files": Sign("files", "no files of a stack", "siklus deploy compose", 2),
+    "metrics-files": Sign("files", "no files for Prometheus", "siklus deploy prometheus", 2),
+    # What registered versions say of their trainings.
+    "trained": Sign("registry", "nothing was trained", "siklus train", 5),
+    "contract-held": Sign(
+        "registry", "no training has held its rows against the contract", "siklus train", 5
+    ),
+    "columns-weighed": Sign("registry", "no training has measured what each column gives", "siklus train", 5),
+    "tuned": Sign("registry", "no registered model's parameters were searched", "siklus train", 5),
+    "simpler-tried": Sign("registry", "no simpler model was tried beside the chosen one", "siklus train", 5),
+    "slices-held": Sign("registry", "no version had to hold a bound in each slice", "siklus train", 5),
+    "gates-held": Sign("registry", "no version had to pass a gate", "siklus train", 5),
+    "parity-held": Sign(
+        "registry",
+        "no certificate that the exported model's numbers are the trained one's",
+        "siklus train",
+        5,
+    ),
+    "traced": Sign(
+        "registry", "no version says from which run, rows, seed and environment it is", "siklus train", 5
+    ),
+    "rows-kept": Sign("registry", "the rows of the newest version are not kept", "siklus train", 5),
+    "committed": Sign(
+        "registry", "no version was trained from a clean commit", "git commit -a && siklus train", 6
+    ),
+    "reproduced": Sign(
+        "registry", "no rows were trained on twice with the same result", "siklus train --force", 5
+    ),
+    "trainings-timed": Sign(
+        "registry", "no two trainings whose times could be held beside each other", "siklus train --force", 5
+    ),
+    "staged": Sign("registry", "no version is in production", "siklus promote latest", 1),
+    "former-kept": Sign("registry", "there is no version to go back to", "siklus train", 5),
+    # What the journal says was decided.
+    "live-decided": Sign("journal", "the journal knows of nothing that was live", "siklus up", 2),
+    "retrained": Sign("journal", "the loop has not trained anew", "siklus retrain && siklus up", 10),
+    "retrained-by-trigger": Sign("journal", "no trigger has started a training", "siklus up", 10),
+    "retrained-by-signal": Sign(
+        "journal",
+        "neither drift nor quality nor an alert has started a training",
+        "siklus drill --only concept-drift",
+        5,
+    ),
+    "challenger-judged": Sign(
+        "journal",
+        "no new model was held against the live one on recent labels",
+        "siklus retrain && siklus up",
+        10,
+    ),
+    "canaried": Sign(
+        "journal", "no new version has met a share of the requests first", "siklus rollout start staging", 10
+    ),
+    "promoted-by-loop": Sign(
+        "journal", "no version came to all requests by the loop's own decision", "siklus up", 10
+    ),
+    "rolled-back": Sign("journal", "nothing was ever rolled back", "siklus drill --only errors", 5),
+    "compared-live": Sign(
+        "journal",
+        "no two versions were compared on live requests with outcomes",
+        "siklus experiment start staging",
+        10,
+    ),
+    "told": Sign("journal", "no alert has reached anybody", "siklus drill --only covariate-drift", 5),
+    "skew-disproved": Sign(
+        "journal", "nobody has proved that training and serving see the same numbers", "siklus verify-skew", 1
+    ),
+    "drilled-loop": Sign(
+        "journal",
+        "no drill took a new model from its trigger to its users",
+        "siklus drill --only concept-drift",
+        5,
+    ),
+    "drilled-input": Sign(
+        "journal", "no drill has sent rows that break the contract", "siklus drill --only missing-column", 3
+    ),
+    "drilled-outage": Sign(
+        "journal",
+        "no drill has killed a worker, filled the disk or damaged a bundle",
+        "siklus drill --only dead-worker --only full-disk --only corrupt-bundle",
+        3,
+    ),
+    # What the watch and the records have seen.
+    "watched": Sign("watch", "nobody watches the traffic", "siklus up", 2),
+    "drift-watched": Sign("watch", "no look has judged drift", "siklus up", 5),
+    "quality-watched": Sign("watch", "no look has held answers against their outcomes", "siklus up", 5),
+    "age-watched": Sign("watch", "no look knows how old the model is", "siklus up", 2),
+    "speed-watched": Sign("watch", "no look has seen latency and memory", "siklus up", 2),
+    "logged": Sign("records", "no answered row was recorded", "siklus up", 2),
+    # What repository and pipeline say.
+    "repository": Sign(
+        "git",
+        "siklus.toml and contract.json are in no repository",
+        "git init && git add siklus.toml contract.json && git commit",
+        2,
+    ),
+    "pipeline-tests": Sign("files", "no pipeline run has passed its tests", "siklus ci", 10),
+    "pipeline-trains": Sign(
+        "files", "no pipeline run has checked the data, trained and passed the gates", "siklus ci", 10
+    ),
+    "pipeline-builds": Sign("files", "no pipeline run has built the image", "siklus ci", 10),
+    "pipeline-deploys": Sign(
+        "files", "no pipeline run has deployed and then asked the service", "siklus ci", 15
+    ),
+}
