@@ -142,6 +142,12 @@ COMMANDS = {
     "history": Command(
         "siklus.cli.history", "what was decided, by whom and why; what was live at a moment", Group.LOOP
     ),
+    "sign": Command(
+        "siklus.cli.sign", "vouch for a version with a key, or make a key to do so", Group.SHIP
+    ),
+    "verify": Command(
+        "siklus.cli.verify", "is a bundle what was sealed, does it answer so, who has signed it", Group.SHIP
+    ),
     "deploy": Command(
         "siklus.cli.deploy.targets", "files for prometheus, alertmanager and grafana", Group.SHIP
     ),
@@ -152,6 +158,9 @@ COMMANDS = {
         "siklus.cli.doctor",
         "what is wrong with this machine or with what the project needs, and how to mend it",
         Group.STANDING,
+    ),
+    "push": Command(
+        "siklus.cli.push", "bring versions to other stores: bundles, stages, traffic policy", Group.SHIP
     ),
     "drill": Command(
         "siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works", Group.STANDING
