@@ -28,7 +28,9 @@ KINDS = (
     "pause",
     "resume",
     "traffic",
+    "push",
     "drill",
+    "proof",
 )
 ALL = "all"
 CLOCK = re.compile(r"\d\d:\d\d(:\d\d)?Z?")

@@ -166,6 +166,13 @@ class Registry:
             self._client.update_model_version(name, str(version.number), paragraphs)
         return self.resolve(name, str(version.number))
 
+    def label(self, version: Version, tags: Mapping[str, str]) -> Version:
+        """Give the version tags of people's own, beside those of Siklus."""
+        with self._tracking.calling():
+            for key, value in tags.items():
+                self._client.set_model_version_tag(version.name, str(version.number), key, value)
+        return self.resolve(version.name, str(version.number))
+
     def fetch(self, version: Version, bundles: Path) -> Path:
         """The version's verified bundle, `<bundles>/<digest>`; downloaded when it is not there or is damaged.
 
