@@ -1,6 +1,6 @@
 """`siklus deploy`"""
 
-from siklus.cli.deploy import watching
+from siklus.cli.deploy import kubernetes, pipelines, watching
 from siklus.cli.output import command_app
 
 app = command_app()
@@ -13,3 +13,5 @@ def deploy() -> None:
 
 # Without a name, commands of another file stand among its own.
 app.add_typer(watching.app)
+app.add_typer(pipelines.app)
+app.add_typer(kubernetes.app)
