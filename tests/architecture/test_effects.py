@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.source import ROOT, SRC, module_names, refuse
+from tests.architecture.source import SRC, module_names, refuse
 
-SERVE_LOCK = ROOT / "requirements-serve.lock"
+SERVE_LOCK = SRC / "siklus" / "deploy" / "images" / "requirements-serve.lock"
 
 IMPORT_ALL = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]"
 
