@@ -47,7 +47,8 @@ def ask(url: str, *, seconds: float, headers: Mapping[str, str] | None = None) -
     begun = time.perf_counter()
     try:
         opener = build_opener(_Stay)
-        with opener.open(Request(url, headers=dict(headers or {})), timeout=seconds) as answer:  # noqa: S310
+        request = Request(url, headers=dict(headers or {}))  # noqa: S310 - http or https, says the caller
+        with opener.open(request, timeout=seconds) as answer:
             body, status, date = answer.read(MOST_BYTES), answer.status, answer.headers.get("Date")
     except HTTPError as exc:
         with exc:

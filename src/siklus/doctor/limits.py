@@ -14,10 +14,11 @@ from siklus.doctor.mounts import mount_of
 from siklus.monitor.amounts import amount
 
 ABOUT = "limits"
-# Measured with models of a few megabytes and 100,000 rows; larger ones come on top.
-WORKER_BYTES = 120_000_000
-LOOP_BYTES = 250_000_000
-JOB_BYTES = 300_000_000
+# Resident, measured with small models; what rows and models take comes on top.
+WORKER_BYTES = 110_000_000
+LOOP_BYTES = 200_000_000
+TRAINING_BYTES = 450_000_000
+JOB_BYTES = 210_000_000
 OWN_FILES = 64  # that a worker has open beside its connections
 LEAST_SHARED = 32_000_000  # bytes of /dev/shm: what processes of a search pass to each other
 CGROUP = Path("/sys/fs/cgroup")
@@ -48,7 +49,7 @@ class Needs(Struct, frozen=True, kw_only=True):
 
     @property
     def training(self) -> int:
-        return LOOP_BYTES + self.jobs * JOB_BYTES
+        return LOOP_BYTES + TRAINING_BYTES + self.jobs * JOB_BYTES
 
 
 def judge_limits(limits: Limits, needs: Needs) -> list[Finding]:

@@ -70,7 +70,7 @@ def _closed(folder: Path) -> Finding:
 
 def _files(project: OpenProject) -> Iterator[SecretFile]:
     """Those that Siklus makes, where they are there; those that siklus.toml names, in any case."""
-    paths, serve = project.paths, project.settings.serve
+    settings, paths, serve = project.settings, project.paths, project.settings.serve
     made = {"server's key": paths.state / KEY_FILE, "API keys": paths.keys, "admin token": paths.admin_token}
     for what, path in made.items():
         if path.exists():
@@ -80,7 +80,10 @@ def _files(project: OpenProject) -> Iterator[SecretFile]:
         yield _file("TLS key", paths.root / serve.tls_key)
     if serve.tls_certificate is not None:
         yield _file("TLS certificate", paths.root / serve.tls_certificate, owner_only=False)
-    for name, receiver in project.settings.notify.items():
+    for what, name in {"signing key": settings.sign.key, "its password": settings.sign.password_file}.items():
+        if name is not None:
+            yield _file(what, paths.root / name)
+    for name, receiver in settings.notify.items():
         match receiver:
             case Mail(password_file=file) | Webhook(url_file=file) | GitHub(token_file=file):
                 if file is not None:

@@ -34,10 +34,12 @@ class Running(Struct, frozen=True, kw_only=True):
     """``locks``: by what it is for, who holds it (0: nobody that this container sees). ``foreign``: of them
     those that are held by a process which is none of Siklus', with its command line.
 
-    ``servers``: processes that answer or supervise. ``looked``: seconds since the last look, or None.
+    ``servers``: processes that answer or supervise; ``served``: seconds since the first of them began.
+    ``looked``: seconds since the last look, or None.
     """
 
     servers: int
+    served: float = 0.0
     locks: dict[str, int] = {}
     foreign: dict[str, str] = {}
     looked: float | None = None
@@ -69,10 +71,13 @@ def _watched(seen: Running) -> list[Finding]:
     if not seen.servers or not seen.monitored:
         return []
     start = "`siklus watch`, or a server that is started by `siklus up` or `siklus serve`"
+    due = max(MISSED_LOOKS * seen.look_seconds, SOME_SECONDS)
     if seen.looked is None:
-        return [trouble("watch", "a server runs, and nobody has looked at its traffic yet", mend=start)]
+        told = f"the server runs for {length_of_time(seen.served)}, and nobody has looked at its traffic yet"
+        return [trouble("watch", told, mend=start)] if seen.served > due else [ok("watch", told)]
     ago = length_of_time(seen.looked)
-    if seen.looked > max(MISSED_LOOKS * seen.look_seconds, SOME_SECONDS):
+    # What began just now has not had its time yet.
+    if min(seen.looked, seen.served) > due:
         told = f"the last look was {ago} ago; one is due every {length_of_time(seen.look_seconds)}"
         return [trouble("watch", told, mend=f"the log of the watch says why (`look_failed`); {start}")]
     return [ok("watch", f"the last look was {ago} ago")]
@@ -110,8 +115,10 @@ def _running(project: OpenProject, *, now: float) -> Running:
     }
     locks = {what: pid for what, path in files.items() if (pid := holder(path, held)) is not None}
     commands = {what: holder_of(pid, state=paths.state).command for what, pid in locks.items() if pid > 0}
+    alive = list(living(read_totals(paths.run / "counters").servers))
     return Running(
-        servers=len(list(living(read_totals(paths.run / "counters").servers))),
+        servers=len(alive),
+        served=max((now - each.usage.started for each in alive), default=0.0),
         locks=locks,
         foreign={what: told for what, told in commands.items() if "siklus" not in told},
         looked=_looked(paths.run / BOARD, now=now),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from siklus.bundle.manifest import read_manifest
+from siklus.bundle.manifest import manifest_bytes, read_manifest
 from siklus.bundle.read import verify
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
@@ -11,6 +11,7 @@ from siklus.files import sha256
 from siklus.project.file import OpenProject
 from siklus.registry.control import control_uri, open_control
 from siklus.registry.policy import TrafficPolicy
+from siklus.registry.publish import trusted_by
 from siklus.registry.published import PUBLISHED, read_policy
 from siklus.registry.traffic import Traffic
 
@@ -60,7 +61,7 @@ def _decided(project: OpenProject) -> int:
 
 
 def _bundles(project: OpenProject, policy: TrafficPolicy) -> Iterator[Finding]:
-    intact = []
+    intact, trusted = [], trusted_by(project)
     for arm in policy.allotment.everybody:
         path, about = project.paths.bundles / arm.digest, f"version {arm.version}"
         cure = f"`rm -r {path}`; `siklus serve` fetches it anew from the registry"
@@ -70,10 +71,20 @@ def _bundles(project: OpenProject, policy: TrafficPolicy) -> Iterator[Finding]:
         except SiklusError as error:
             yield trouble(about, f"{error.code} {error.message}", mend=cure)
             continue
+        if trusted is not None:
+            try:
+                trusted.refuse_untrusted(path, manifest_bytes(path))
+            except SiklusError as error:
+                yield trouble(
+                    about, f"{error.code} {error.message}", mend=f"`siklus sign {path}` by one of them"
+                )
+                continue
         if found != arm.digest:
             yield trouble(about, f"{path} is another bundle than the one published", mend=cure)
             continue
         intact.append(arm.version)
     if intact:
         names = ", ".join(map(str, intact))
-        yield ok("bundles", f"version{'s' if len(intact) > 1 else ''} {names}: every file as it was sealed")
+        signed = "" if trusted is None else ", signed by one who is trusted"
+        which = "versions" if len(intact) > 1 else "version"
+        yield ok("bundles", f"{which} {names}: every file as it was sealed{signed}")
