@@ -150,13 +150,16 @@ def test_the_lock_holds_all_that_is_declared() -> None:
     assert not missing, f"{sorted(missing)} are in pyproject.toml but not in requirements.lock: `make lock`"
 
 
-def test_a_server_runs_the_versions_that_were_tested() -> None:
+def test_images_run_the_versions_that_were_tested() -> None:
     tested = locked("requirements.lock")
-    serve = {distribution(line) for line in project()["dependency-groups"]["serve"]}
-    served = locked("requirements-serve.lock")
-    assert serve <= served.keys(), "requirements-serve.lock is behind pyproject.toml: `make lock`"
+    images = "src/siklus/deploy/images"
+    for group in ("serve", "native"):
+        wanted = {distribution(line) for line in project()["dependency-groups"][group]}
+        held = locked(f"{images}/requirements-{group}.lock").keys()
+        assert wanted <= held, f"requirements-{group}.lock is behind pyproject.toml: `make lock`"
     refuse(
-        f"requirements-serve.lock: {name} {versions} is not what requirements.lock has: `make lock`"
-        for name, versions in served.items()
+        f"requirements-{image}.lock: {name} {versions} is not what requirements.lock has: `make lock`"
+        for image in ("serve", "native", "loop")
+        for name, versions in locked(f"{images}/requirements-{image}.lock").items()
         if not versions <= tested.get(name, set())
     )
