@@ -8,6 +8,8 @@ from siklus.errors import DeployError
 from siklus.project.durations import seconds_of
 
 TARGET = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
+PLAIN_WORD = re.compile(r"[a-z][a-z0-9./:_-]*[a-z0-9]")
+NO_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off"})  # to one reader of YAML or another
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 
@@ -20,6 +22,15 @@ def yaml_text(text: str) -> str:
     # As wide as it takes: a folded line is right, but no person would have written it.
     written: str = yaml.safe_dump(text, default_style='"', allow_unicode=True, width=float("inf"))
     return written.rstrip("\n")
+
+
+def yaml_word(text: str) -> str:
+    """A name in YAML as a person writes it: bare, unless it would be read as something else.
+
+    >>> print(yaml_word("ghcr.io/acme/flights"), yaml_word("1"), yaml_word("on"))
+    ghcr.io/acme/flights "1" "on"
+    """
+    return text if PLAIN_WORD.fullmatch(text) and text not in NO_WORDS else yaml_text(text)
 
 
 def label_value(text: str) -> str:

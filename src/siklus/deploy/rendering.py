@@ -6,7 +6,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from siklus.deploy.quoting import yaml_text
+from siklus.deploy.quoting import yaml_text, yaml_word
 
 
 def render(template: str, **words: object) -> str:
@@ -31,6 +31,7 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["quoted"] = yaml_text
+    environment.filters["word"] = yaml_word
     environment.filters["block"] = _block
     environment.filters["comment"] = _comment
     return environment

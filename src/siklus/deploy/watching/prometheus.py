@@ -66,6 +66,16 @@ def prometheus_drafts(project: Project, rules: Sequence[Rule], scraping: Scrapin
     """DeployError DP001, DP002 and DP007 for what no file could hold; DP005 when it is not known where to
     scrape.
     """
+    job = project.project.name
+    files = {f"rules/{job}-{name}.yml": text for name, text in rule_files(project, rules).items()}
+    return [
+        Draft(path=path, text=text)
+        for path, text in {"prometheus.yml": _config(project, scraping), **files}.items()
+    ]
+
+
+def rule_files(project: Project, rules: Sequence[Rule]) -> dict[str, str]:
+    """The files of rules, by what they are about: drift, signals and alerts."""
     job, monitor = project.project.name, project.monitor
     interval = f"{min(seconds_of(monitor.look), LONGEST_INTERVAL)}s"
     recordings = list(drift_recordings(job=job, window=monitor.window, min_rows=monitor.min_rows))
@@ -74,17 +84,11 @@ def prometheus_drafts(project: Project, rules: Sequence[Rule], scraping: Scrapin
         for name in EXPRESSIONS
     ]
     alerts = [*(_alert(rule, job) for rule in rules), *_silence_rules(project)]
-    files = {
-        "prometheus.yml": _config(project, scraping),
-        f"rules/{job}-drift.yml": render(
-            "watching/drift.yml", job=job, interval=interval, recordings=recordings
-        ),
-        f"rules/{job}-signals.yml": render(
-            "watching/signals.yml", job=job, interval=interval, signals=signals
-        ),
-        f"rules/{job}-alerts.yml": render("watching/alerts.yml", job=job, interval=interval, alerts=alerts),
+    return {
+        "drift": render("watching/drift.yml", job=job, interval=interval, recordings=recordings),
+        "signals": render("watching/signals.yml", job=job, interval=interval, signals=signals),
+        "alerts": render("watching/alerts.yml", job=job, interval=interval, alerts=alerts),
     }
-    return [Draft(path=path, text=text) for path, text in files.items()]
 
 
 def notify_label(receivers: Sequence[str]) -> str:
