@@ -174,7 +174,9 @@ def test_a_control_file_is_asked_and_a_broken_one_told(tmp_path: Path) -> None:
 
 def test_a_postgresql_is_asked_for_its_pace_rights_and_clock(tmp_path: Path, postgres: str) -> None:
     case = case_of(patient(tmp_path, f'[state]\ncontrol = "{postgres}"\n'))
-    assert the(seen(case, "database")).state == "ok"
+    assert seen(case, "lease") == []
+    assert states(seen(case, "served")) == ["note"]
+    assert "0 tables" in the(seen(case, "database")).found  # to look has made none
     assert the(seen(case, "clock")).found.endswith("agrees with the control database")
     reader = postgres.replace("siklus@", "reader@")
     with open_control(postgres, file=tmp_path / "unused") as control, control.transaction() as connection:

@@ -25,7 +25,7 @@ from siklus.monitor.amounts import length_of_time
 from siklus.monitor.looks import LAYOUTS, LOOKS
 from siklus.monitor.watches import FOUND
 from siklus.project.file import OpenProject
-from siklus.registry.control import control_uri, open_control
+from siklus.registry.control import Control, control_uri, open_control
 from siklus.registry.journal import ENTRIES
 from siklus.registry.traffic import REVISIONS
 from siklus.tracking.boundary import shown
@@ -86,6 +86,12 @@ def check_database(_case: Case, project: OpenProject) -> Sequence[Finding]:
             project.paths.control_database if url is None else Path(sa.make_url(url).database or "")
         )
     return _check_server(url, project)
+
+
+def has_table(control: Control, table: sa.Table) -> bool:
+    """Whether it is there: who only looks makes none."""
+    with control.transaction() as connection:
+        return sa.inspect(connection).has_table(table.name)
 
 
 def _check_file(file: Path) -> Sequence[Finding]:

@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from siklus.automation.lease import Lease
+from siklus.automation.lease import LEASES, Lease
 from siklus.automation.retraining.retrained import lock_of
 from siklus.doctor.case import Case
+from siklus.doctor.databases import has_table
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.doctor.locks import held_locks, holder
 from siklus.doctor.ports import holder_of
@@ -94,6 +95,8 @@ def check_lease(_case: Case, project: OpenProject) -> Sequence[Finding]:
         return []
     try:
         with open_control(url, file=project.paths.control_database) as control:
+            if not has_table(control, LEASES):
+                return []
             held = Lease(control, project.settings.project.name, holder="doctor", seconds=1.0).seen()
     except SiklusError:  # the check of the database says so
         return []

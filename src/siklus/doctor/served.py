@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from siklus.bundle.manifest import manifest_bytes, read_manifest
 from siklus.bundle.read import verify
 from siklus.doctor.case import Case
+from siklus.doctor.databases import has_table
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.errors import SiklusError
 from siklus.files import sha256
@@ -13,7 +14,7 @@ from siklus.registry.control import control_uri, open_control
 from siklus.registry.policy import TrafficPolicy
 from siklus.registry.publish import trusted_by
 from siklus.registry.published import PUBLISHED, read_policy
-from siklus.registry.traffic import Traffic
+from siklus.registry.traffic import REVISIONS, Traffic
 
 ABOUT = "traffic policy"
 MANIFEST = "manifest.json"
@@ -55,6 +56,8 @@ def _decided(project: OpenProject) -> int:
         return 0
     try:
         with open_control(url, file=project.paths.control_database) as control:
+            if not has_table(control, REVISIONS):
+                return 0
             return Traffic(control, project.settings.project.name).revision()
     except SiklusError:  # the check of the database says so
         return 0
