@@ -1,5 +1,7 @@
 """`siklus smoke`"""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +20,7 @@ from siklus.project.shipping import ServiceUrl
 app = command_app()
 
 NO = 1
+KEY = "SIKLUS_API_KEY"  # of the environment: pipelines keep secrets there
 NOTHING_HERE = ("PJ001", "RG001")  # no project, no version: a service can be looked at from anywhere
 
 
@@ -38,7 +41,9 @@ def smoke_command(
     timeout: Annotated[float, typer.Option(min=0, help="Seconds until it must have passed.")] = 60.0,
     key_file: Annotated[
         Path | None,
-        typer.Option("--key-file", metavar="FILE", help="An API key, where the service asks for one."),
+        typer.Option(
+            "--key-file", metavar="FILE", help=f"An API key, where the service asks for one; or {KEY}."
+        ),
     ] = None,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
@@ -47,7 +52,7 @@ def smoke_command(
 
     Until the time is up it may answer with an older version: a new one takes a moment to be taken over.
     """
-    asking = Asking(url=_checked(url, project), key=None if key_file is None else _key(key_file))
+    asking = Asking(url=_checked(url, project), key=_key(key_file, os.environ))
     sample = None if health else _sample(bundle, project)
     found = smoke(asking, sample, expect=expect, timeout=timeout)
     if as_json:
@@ -75,14 +80,23 @@ def _checked(url: str | None, project: Path) -> str:
         raise DeployError("DP040", f"a service at {given!r}", expected=wanted) from exc
 
 
-def _key(path: Path) -> str:
+def _key(path: Path | None, environment: Mapping[str, str]) -> str | None:
+    if path is None:
+        where, key = KEY, environment.get(KEY, "").strip()
+        if not key:
+            return None
+    else:
+        where, key = str(path), _text(path)
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise DeployError("DP041", f"{where} holds no key", expected="one that `siklus keys add` has shown")
+    return key
+
+
+def _text(path: Path) -> str:
     try:
-        key = path.read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as exc:
         raise DeployError("DP041", f"{path} cannot be read: {exc}", expected="a key alone in a file") from exc
-    if not key or not key.isascii() or not key.isprintable() or " " in key:
-        raise DeployError("DP041", f"{path} holds no key", expected="one that `siklus keys add` has shown")
-    return key
 
 
 def _sample(bundle: Path | None, project: Path) -> Sample | None:

@@ -45,9 +45,7 @@ def github(
 
 
 @app.command()
-def gitlab(
-    force: ForceFlag = False, project: ProjectOption = HERE, as_json: JsonFlag = False
-) -> int:
+def gitlab(force: ForceFlag = False, project: ProjectOption = HERE, as_json: JsonFlag = False) -> int:
     """The same pipeline as .gitlab-ci.yml; its default branch is the one that is deployed."""
     found = opened(project)
     remarks = [*_remarks(found), *_outside(found)]

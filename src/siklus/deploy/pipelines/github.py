@@ -51,10 +51,16 @@ def _pipeline(settings: Project, calling: Calling) -> str:
         python=_python(python_of(settings)),
         bundle_step=_bundle(),
         checks=_steps(stages, ("lint", "test", "data")),
-        model=[step_of(stages["train"]), step_of(stages["gates"], more=GATES_KEPT), step_of(stages["bundle"])],
+        model=[
+            step_of(stages["train"]),
+            step_of(stages["gates"], more=GATES_KEPT),
+            step_of(stages["bundle"]),
+        ],
         images=_steps(stages, ("image",)),
         scan_name=yaml_text(f"scan: {stages['scan'].about}"),
-        scanned=shipping.image.replace("$TAG", expression("env.TAG")),
+        scanned=[
+            image.replace("$TAG", expression("env.TAG")) for image in (shipping.image, shipping.loop_image)
+        ],
         pushes=not unpushable(deploy),
         push="" if unpushable(deploy) else step_of(stages["push"], condition=NO_PULL_REQUEST),
         registry=(deploy.image or "").partition("/")[0],
@@ -62,7 +68,7 @@ def _pipeline(settings: Project, calling: Calling) -> str:
         deploys=not undeployable(deploy),
         lacking=", ".join(undeployable(deploy)),
         url=deploy.url,
-        access=render("github/access.yml", to=deploy.to, gh=expression),
+        access=render("github/access.yml", to=deploy.to, gh=expression).rstrip(),
         release=() if undeployable(deploy) else _release(settings),
         rollback=line(roll_back(shipping)),
     )
@@ -111,13 +117,12 @@ def _release(settings: Project) -> list[str]:
 
 
 def _checkout() -> str:
-    return textwrap.indent(
-        f"- uses: {ACTIONS['checkout']}\n  with:\n    persist-credentials: false", " " * 6
-    )
+    return textwrap.indent(f"- uses: {ACTIONS['checkout']}\n  with:\n    persist-credentials: false", " " * 6)
 
 
 def _python(version: str) -> str:
-    return render("github/python.yml", actions=ACTIONS, version=version, requirements=REQUIREMENTS)
+    text = render("github/python.yml", actions=ACTIONS, version=version, requirements=REQUIREMENTS)
+    return text.rstrip()
 
 
 def _bundle() -> str:

@@ -15,7 +15,7 @@ RELEASE = f"{FOLDER}/release.sh"
 DOCKERFILE = "deploy/docker/Dockerfile"
 LOOP_DOCKERFILE = "deploy/docker/loop.Dockerfile"
 BUNDLE = "deploy/docker/bundle"
-PAPERS = "papers"
+SEVERE = ("--severity", "HIGH,CRITICAL", "--ignore-unfixed", "--exit-code", "1")  # of trivy
 
 Words: TypeAlias = tuple[str, ...]
 Where: TypeAlias = Literal["here", "remote"]
@@ -72,9 +72,7 @@ class Shipping(Struct, frozen=True, kw_only=True):
 
 
 def shipping_of(settings: Project, *, tag: str, engine: str = "docker", offer: bool = False) -> Shipping:
-    return Shipping(
-        name=settings.project.name, deploy=settings.deploy, tag=tag, engine=engine, offer=offer
-    )
+    return Shipping(name=settings.project.name, deploy=settings.deploy, tag=tag, engine=engine, offer=offer)
 
 
 def unpushable(deploy: Deploy) -> tuple[str, ...]:
@@ -92,7 +90,7 @@ def undeployable(deploy: Deploy) -> tuple[str, ...]:
 
 
 def stages_of(shipping: Shipping) -> tuple[Stage, ...]:
-    """All of them, in order; `deploy`, `smoke` and `roll-back` only where [deploy] says all that they need."""
+    """All of them, in order; `push`, `deploy` and `smoke` only where [deploy] says all that they need."""
     return (*_checks(), *_model(), *_images(shipping), *_release(shipping))
 
 
@@ -180,19 +178,18 @@ def _images(shipping: Shipping) -> tuple[Stage, ...]:
         ),
         Stage(
             name="scan",
-            about="no known hole of weight in the image that a newer package has closed",
-            commands=(_scan(shipping),),
+            about="no grave hole in the images that a newer package has closed",
+            commands=tuple(_scan(shipping.scanner, image) for image in (shipping.image, shipping.loop_image)),
             tools=(shipping.scanner,),
             takes=DOCKERFILES,
         ),
     )
 
 
-def _scan(shipping: Shipping) -> Words:
-    if shipping.scanner == "grype":
-        return ("grype", shipping.image, "--fail-on", "high", "--only-fixed")
-    severe = ("--severity", "HIGH,CRITICAL", "--ignore-unfixed", "--exit-code", "1")
-    return ("trivy", "image", *severe, shipping.image)
+def _scan(scanner: str, image: str) -> Words:
+    if scanner == "grype":
+        return ("grype", image, "--fail-on", "high", "--only-fixed")
+    return ("trivy", "image", *SEVERE, image)
 
 
 def _release(shipping: Shipping) -> tuple[Stage, ...]:
@@ -224,7 +221,8 @@ def _release(shipping: Shipping) -> tuple[Stage, ...]:
             ),
             Stage(
                 name="smoke",
-                about="the service is ready" + ("" if shipping.offer else ", and the golden rows come out as sealed"),
+                about="the service is ready"
+                + ("" if shipping.offer else ", and the golden rows come out as sealed"),
                 commands=(_smoke(shipping),),
                 where="remote",
             ),
