@@ -142,9 +142,7 @@ COMMANDS = {
     "history": Command(
         "siklus.cli.history", "what was decided, by whom and why; what was live at a moment", Group.LOOP
     ),
-    "sign": Command(
-        "siklus.cli.sign", "vouch for a version with a key, or make a key to do so", Group.SHIP
-    ),
+    "sign": Command("siklus.cli.sign", "vouch for a version with a key, or make a key to do so", Group.SHIP),
     "verify": Command(
         "siklus.cli.verify", "is a bundle what was sealed, does it answer so, who has signed it", Group.SHIP
     ),
@@ -153,6 +151,11 @@ COMMANDS = {
     ),
     "smoke": Command(
         "siklus.cli.smoke", "is a service up, and does it answer the golden rows as it must", Group.SHIP
+    ),
+    "assess": Command(
+        "siklus.cli.assess",
+        "where the project stands on Google's, Microsoft's and the ML Test Score's scales",
+        Group.STANDING,
     ),
     "doctor": Command(
         "siklus.cli.doctor",

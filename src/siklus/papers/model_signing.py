@@ -1,6 +1,6 @@
 """A bundle's signature in the format of OpenSSF Model Signing 1.0, for whoever verifies with its tool.
 
-A Sigstore bundle (v0.3) with a DSSE envelope (v1) around an in-toto statement, which lists every file's digest:
+A Sigstore bundle (v0.3) with a DSSE envelope (v1) around an in-toto statement of every file's digest:
 https://github.com/ossf/model-signing-spec and https://github.com/secure-systems-lab/dsse. That tool takes
 elliptic curve keys only, so an Ed25519 key cannot sign here.
 """
