@@ -13,14 +13,15 @@ NOTHING, HALF, FULL = 0.0, 0.5, 1.0
 
 Kind: TypeAlias = Literal["configured", "exercised", "answered"]
 # A place that keeps evidence. Where one cannot be read, what it would show is unknown, not missing.
-Area: TypeAlias = Literal["files", "registry", "journal", "watch", "records", "git", "answers"]
+Area: TypeAlias = Literal["files", "pipelines", "registry", "journal", "watch", "records", "git", "answers"]
 
 
 class Trace(Struct, frozen=True, kw_only=True):
     """One piece of evidence. ``said``: a sentence's part; ``where``: where a person finds it.
 
     ``when``: in UTC, of whatever has happened or was answered; None for what stands there. ``most``: what it
-    is worth at most: 0.5 where it shows only a part or was done by hand, 0 for the answer "no".
+    is worth at most: 0.5 where it shows only a part or was done by hand, 0 for the answer "no". ``mend``: the
+    command that would make a part the whole.
     """
 
     kind: Kind
@@ -28,6 +29,7 @@ class Trace(Struct, frozen=True, kw_only=True):
     where: str
     when: datetime | None = None
     most: float = FULL
+    mend: str = ""
 
 
 class Facts(Struct, frozen=True, kw_only=True):

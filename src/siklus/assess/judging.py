@@ -136,8 +136,11 @@ def _best(need: Sequence[str], facts: Facts, lens: Lens) -> Trace | None:
 
 
 def _gap(need: Sequence[str], trace: Trace | None, worth: float, facts: Facts, lens: Lens) -> Gap:
-    """Told of the need's first sign, which is the one that can count in full."""
+    """Told of the need's first sign, which can count in full; where there is nothing at all, of the one that
+    comes before it: a file or a setting."""
     first = need[0]
+    if worth == NOTHING and not first.startswith(ASK):
+        first = next((each for each in need if each in SIGNS and SIGNS[each].area in _STANDS), first)
     if first.startswith(ASK):
         return _unanswered(first, facts, lens)
     sign = SIGNS[first]
@@ -147,7 +150,8 @@ def _gap(need: Sequence[str], trace: Trace | None, worth: float, facts: Facts, l
     own = facts.traces.get(first, ())
     if worth == HALF and trace is not None and trace in own:
         if trace.most < FULL:
-            return Gap(said=trace.said, command=sign.command, minutes=sign.minutes)
+            command = trace.mend or sign.command
+            return Gap(said="that shows only a part", command=command, minutes=sign.minutes)
         age = lens.told(trace)
         if age:
             return Gap(said=f"the last time was {age}", command=sign.command, minutes=sign.minutes)
@@ -170,6 +174,7 @@ def _unanswered(name: str, facts: Facts, lens: Lens) -> Gap:
 
 
 _ANSWERS: Area = "answers"
+_STANDS: frozenset[Area] = frozenset({"files", "git"})  # where something is or is not, and never happens
 
 Told = tuple[Level, float, float, str, Sequence[Finding]]
 
@@ -187,10 +192,10 @@ def _ladder(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) ->
     section = sums[reached].section
     open_ones = [each for each in findings if each.section == section and each.score < FULL]
     half = sum(each.score == HALF for each in open_ones)
-    partly = f", {half} of them half done" if half else ""
+    partly = f" ({half} half done)" if half else ""
     titles = "; ".join(each.title for each in open_ones)
-    asks = "criterion is" if len(open_ones) == 1 else "criteria are"
-    between = f"{len(open_ones)} of {sums[reached].of} {asks} open to level {reached + 1}{partly}: {titles}."
+    needs = f"Level {reached + 1} needs {len(open_ones)} more of its {sums[reached].of} criteria"
+    between = f"{needs}{partly}: {titles}."
     return level, reached, highest, between, open_ones
 
 
@@ -207,7 +212,7 @@ def _score(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> 
     if band == len(rubric.levels) - 1:
         between = "It is in the highest band."
     else:
-        names = " and ".join(each.title.lower() for each in weakest)
+        names = " and ".join(each.section for each in weakest)
         above = rubric.levels[band + 1].number
         counted = f"{names}, {least:g} of {weakest[0].of}"
         between = f"The least section counts: {counted}. The next band begins above {above}."

@@ -152,6 +152,18 @@ SIGNS: Mapping[str, Sign] = {
     "quality-watched": Sign("watch", "no look has held answers against their outcomes", "siklus up", 5),
     "age-watched": Sign("watch", "no look knows how old the model is", "siklus up", 2),
     "speed-watched": Sign("watch", "no look has seen latency and memory", "siklus up", 2),
+    "drift-heard": Sign(
+        "watch", "no rule alarms of drift", "$EDITOR siklus.toml   # [[alerts]], [notify.ops-mail]", 5
+    ),
+    "quality-heard": Sign(
+        "watch", "no rule alarms of worse quality", "$EDITOR siklus.toml   # [[alerts]], [notify.ops-mail]", 5
+    ),
+    "age-heard": Sign(
+        "watch", "no rule alarms of an old model", "$EDITOR siklus.toml   # [[alerts]], [notify.ops-mail]", 5
+    ),
+    "speed-heard": Sign(
+        "watch", "no rule alarms of slow answers", "$EDITOR siklus.toml   # [[alerts]], [notify.ops-mail]", 5
+    ),
     "logged": Sign("records", "no answered row was recorded", "siklus up", 2),
     # What repository and pipeline say.
     "repository": Sign(
@@ -160,12 +172,12 @@ SIGNS: Mapping[str, Sign] = {
         "git init && git add siklus.toml contract.json && git commit",
         2,
     ),
-    "pipeline-tests": Sign("files", "no pipeline run has passed its tests", "siklus ci", 10),
+    "pipeline-tests": Sign("pipelines", "no pipeline run has passed its tests", "siklus ci", 10),
     "pipeline-trains": Sign(
-        "files", "no pipeline run has checked the data, trained and passed the gates", "siklus ci", 10
+        "pipelines", "no pipeline run has checked the data, trained and passed the gates", "siklus ci", 10
     ),
-    "pipeline-builds": Sign("files", "no pipeline run has built the image", "siklus ci", 10),
+    "pipeline-builds": Sign("pipelines", "no pipeline run has built the image", "siklus ci", 10),
     "pipeline-deploys": Sign(
-        "files", "no pipeline run has deployed and then asked the service", "siklus ci", 15
+        "pipelines", "no pipeline run has deployed and then asked the service", "siklus ci", 15
     ),
 }

@@ -165,6 +165,11 @@ COMMANDS = {
     "push": Command(
         "siklus.cli.push", "bring versions to other stores: bundles, stages, traffic policy", Group.SHIP
     ),
+    "ci": Command(
+        "siklus.cli.ci",
+        "the pipeline here, stage by stage: tests, data, training, gates, image, release",
+        Group.SHIP,
+    ),
     "drill": Command(
         "siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works", Group.STANDING
     ),

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from siklus.bundle.read import Bundle, open_bundle
+from siklus.cli.control import author, project_control
 from siklus.cli.options import HERE, ProjectOption, opened, seconds_given
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.registered import registry_of, resolved, tracking_of
@@ -24,6 +25,9 @@ from siklus.records.layout import Layout
 from siklus.records.query import query
 from siklus.records.read import newest, records_between
 from siklus.records.reading import PredictionRecord
+from siklus.registry.journal import Journal
+from siklus.registry.proofs import SKEW as NO_SKEW
+from siklus.registry.proofs import Proof, entry_of
 from siklus.registry.versions import Registry, Version
 from siklus.stats.agreement import Floats, Parity
 from siklus.table import FloatRows
@@ -123,11 +127,24 @@ def verify(
         versions=versions,
         not_compared={version: rows for version, rows in asked.rows.items() if version not in served},
     )
+    journal(project_file, report, now=datetime.now(UTC))
     if as_json:
         print_json(report)
     else:
         show(report)
     return SKEW if report.found else 0
+
+
+def journal(project: OpenProject, report: Report, *, now: datetime) -> None:
+    """That it was shown, or what was found instead; RegistryError RG010 when the database fails."""
+    proof = Proof(
+        holds=not report.found,
+        rows=sum(version.rows for version in report.versions),
+        versions=tuple(version.version for version in report.versions),
+    )
+    with project_control(project) as control:
+        entry = entry_of(NO_SKEW, proof, text=verdict(report), author=author(), now=now)
+        Journal(control, project.settings.project.name).append(entry)
 
 
 def newest_rows(layout: Layout, count: int) -> Asked:

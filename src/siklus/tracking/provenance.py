@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -41,6 +42,12 @@ def source_state(root: Path) -> SourceState | None:
         dirty=any(not line.startswith("#") for line in lines),
         remote=None if remote is None else _without_password(remote.strip()),
     )
+
+
+def tracked(root: Path, names: Collection[str]) -> set[str]:
+    """Which of these files of ``root`` git keeps; none without git or a repository."""
+    found = _git(root, "ls-files", "-z", "--", *names)
+    return set() if found is None else {name for name in found.split("\0") if name}
 
 
 def environment_lock() -> dict[str, str]:

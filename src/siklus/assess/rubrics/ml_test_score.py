@@ -175,7 +175,7 @@ _MONITORING = (
         section=MONITORING,
         title="Rows keep what is expected",
         asks="What must hold of training rows is asked of requests too, and somebody hears when it breaks.",
-        needs=(("contract-held",), ("drift-watched", "drilled-input")),
+        needs=(("contract-held",), ("drift-watched", "drilled-input"), ("drift-heard", "drilled-input")),
     ),
     Criterion(
         key="Monitor 3",
@@ -189,7 +189,7 @@ _MONITORING = (
         section=MONITORING,
         title="Models are not too stale",
         asks="A model's age is watched, and somebody hears when it is too high.",
-        needs=(("age-watched",),),
+        needs=(("age-watched",), ("age-heard",)),
     ),
     Criterion(
         key="Monitor 5",
@@ -203,14 +203,14 @@ _MONITORING = (
         section=MONITORING,
         title="Speed and memory",
         asks="Latency, throughput and memory of serving are watched, and the time that trainings take.",
-        needs=(("speed-watched",), ("ask:training-speed", "trainings-timed")),
+        needs=(("speed-watched",), ("speed-heard",), ("ask:training-speed", "trainings-timed")),
     ),
     Criterion(
         key="Monitor 7",
         section=MONITORING,
         title="Quality on live requests",
         asks="How good the answers to real requests are is watched, with the labels that come late.",
-        needs=(("quality-watched",),),
+        needs=(("quality-watched",), ("quality-heard",)),
     ),
 )
 
