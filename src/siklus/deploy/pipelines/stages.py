@@ -17,6 +17,8 @@ LOOP_DOCKERFILE = "deploy/docker/loop.Dockerfile"
 BUNDLE = "deploy/docker/bundle"
 SEVERE = ("--severity", "HIGH,CRITICAL", "--ignore-unfixed", "--exit-code", "1")  # of trivy
 
+RELEASE_STAGES = ("push", "deploy", "smoke")
+
 Words: TypeAlias = tuple[str, ...]
 Where: TypeAlias = Literal["here", "remote"]
 
@@ -164,7 +166,7 @@ def _model() -> tuple[Stage, ...]:
 
 
 def _images(shipping: Shipping) -> tuple[Stage, ...]:
-    build = (shipping.engine, "build", "--pull", "--file")
+    build = (shipping.engine, "build", "--file")
     return (
         Stage(
             name="image",
