@@ -16,6 +16,7 @@ from siklus.assess.facts import Area, Facts, Sighting, together
 from siklus.errors import SiklusError, TrackingError
 from siklus.project.file import OpenProject
 from siklus.registry.control import control_uri, open_control
+from siklus.registry.journal import ENTRIES as TABLE
 from siklus.registry.journal import Journal
 from siklus.registry.versions import Registry, Version
 from siklus.tracking.mlflow import open_tracking
@@ -56,6 +57,8 @@ def _journal(project: OpenProject) -> Iterator[Sighting]:
     if url is None and not project.paths.control_database.is_file():
         return  # a question makes no database
     with open_control(url, file=project.paths.control_database) as control:
+        if not control.has(TABLE):
+            return
         entries = Journal(control, project.settings.project.name).history(limit=ENTRIES)
     yield from decided(entries)
 

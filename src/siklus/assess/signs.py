@@ -178,6 +178,6 @@ SIGNS: Mapping[str, Sign] = {
     ),
     "pipeline-builds": Sign("pipelines", "no pipeline run has built the image", "siklus ci", 10),
     "pipeline-deploys": Sign(
-        "pipelines", "no pipeline run has deployed and then asked the service", "siklus ci", 15
+        "pipelines", "no pipeline run has deployed and then asked the service", "siklus ci --deploy", 15
     ),
 }

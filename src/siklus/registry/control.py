@@ -74,6 +74,11 @@ class Control:
             for table in tables:
                 connection.execute(CreateTable(table, if_not_exists=True))
 
+    def has(self, table: sa.Table) -> bool:
+        """Whether the table is there: who only looks makes none."""
+        with self.transaction() as connection:
+            return sa.inspect(connection).has_table(table.name)
+
     def close(self) -> None:
         self._engine.dispose()
 
