@@ -142,6 +142,9 @@ COMMANDS = {
     "history": Command(
         "siklus.cli.history", "what was decided, by whom and why; what was live at a moment", Group.LOOP
     ),
+    "sbom": Command(
+        "siklus.cli.sbom", "a version's parts list: model, data, packages and licences", Group.SHIP
+    ),
     "sign": Command("siklus.cli.sign", "vouch for a version with a key, or make a key to do so", Group.SHIP),
     "verify": Command(
         "siklus.cli.verify", "is a bundle what was sealed, does it answer so, who has signed it", Group.SHIP

@@ -1,8 +1,10 @@
 """The model card: what a person reads before trusting a model, written from the evidence alone."""
 
+from siklus.bundle.papers import Provenance
 from siklus.bundle.write import Contents
-from siklus.contract.columns import Contract, kind_of
-from siklus.stats.intervals import Estimate
+from siklus.contract.columns import Contract
+from siklus.stats.scores import DEFAULT_METRIC
+from siklus.train.card_parts import code, columns, limits, metric_table, origin, slices, use
 from siklus.train.evaluate import Evaluation
 from siklus.train.results import Exported, Gated, Ingested, Results, Searched
 from siklus.train.setting import Setting
@@ -10,7 +12,7 @@ from siklus.train.setting import Setting
 IMPORTANT_COLUMNS = 10
 
 
-def card(setting: Setting, results: Results) -> str:
+def card(setting: Setting, results: Results, provenance: Provenance) -> str:
     """Markdown: the card of a trained model."""
     ingested, searched = results.of("ingest", Ingested), results.of("search", Searched)
     exported, gated = results.of("export", Exported), results.of("gate", Gated)
@@ -20,16 +22,19 @@ def card(setting: Setting, results: Results) -> str:
         *_heading(
             setting.name, setting.contract, f"{searched.candidate}. Trained {setting.now:%Y-%m-%d %H:%M}"
         ),
+        *use(setting.contract),
         "## Data",
         *_source(setting, ingested),
         f"- {ingested.rows:,} rows (snapshot `{ingested.digest}`), split by {parts.by}: "
         f"{len(parts.train):,} train, {len(parts.valid):,} valid, {len(parts.test):,} test.",
-        _columns(setting.contract),
+        "",
+        *columns(setting.contract),
         "",
         f"## Choice\n{searched.why}",
         "",
         f"## Evaluation on the {len(parts.test):,} test rows, which nothing was fitted on",
-        *_metric_table(results.evaluation),
+        *metric_table(results.evaluation),
+        *slices(results.evaluation, metric=setting.metric),
         "",
         "## What the columns are worth",
         *_importance_lines(results),
@@ -40,6 +45,8 @@ def card(setting: Setting, results: Results) -> str:
         "## What is served",
         _served(exported),
         "",
+        *limits(setting.contract, results.evaluation, metric=setting.metric, by=parts.by),
+        *origin(provenance),
     ]
     return "\n".join(lines)
 
@@ -52,17 +59,22 @@ def packaged_card(contents: Contents, exported: Exported, evaluation: Evaluation
         *_heading(
             contents.name, contents.contract, f"{made_from.model_kind}. Packaged {made_from.trained:.16}"
         ),
+        *use(contents.contract),
         "## Data",
         f"- {made_from.data_rows:,} rows{source} came with the model; where it learned is not known here.",
-        _columns(contents.contract),
+        "",
+        *columns(contents.contract),
         "",
         f"## Evaluation on {evaluation.rows:,} {judged_on}",
-        *_metric_table(evaluation),
+        *metric_table(evaluation),
+        *slices(evaluation, metric=DEFAULT_METRIC[evaluation.task]),
         "",
         "## What is served",
         _served(exported),
         *_other_classes(contents),
         "",
+        *limits(contents.contract, evaluation, metric=DEFAULT_METRIC[evaluation.task], by=""),
+        *origin(made_from),
     ]
     return "\n".join(lines)
 
@@ -81,7 +93,7 @@ def _heading(name: str, contract: Contract, model: str) -> list[str]:
     return [
         f"# {name}",
         "",
-        f"Predicts `{contract.target.name}` ({contract.task}: {answers}) from {len(contract.columns)} "
+        f"Predicts {code(contract.target.name)} ({contract.task}: {answers}) from {len(contract.columns)} "
         f"columns. Model: {model} UTC.",
         "",
     ]
@@ -98,25 +110,15 @@ def _source(setting: Setting, ingested: Ingested) -> list[str]:
     ]
 
 
-def _columns(contract: Contract) -> str:
-    return "- Columns: " + ", ".join(f"`{column.name}` ({kind_of(column)})" for column in contract.columns)
-
-
-def _metric_table(evaluation: Evaluation) -> list[str]:
-    lines = [_metric_line(name, found) for name, found in evaluation.metrics.items()]
-    return ["| metric | value | 95 % interval |", "| --- | --- | --- |", *lines]
-
-
-def _metric_line(name: str, found: Estimate) -> str:
-    if found.value is None:
-        return f"| {name} | undefined on these rows | |"
-    interval = "" if found.low is None else f"{found.low:.4g} to {found.high:.4g}"
-    return f"| {name} | {found.value:.4g} | {interval} |"
-
-
 def _importance_lines(results: Results) -> list[str]:
     worth = sorted(results.evaluation.importance.items(), key=lambda item: -item[1].mean)
-    return [f"- `{name}`: {found.mean:.4g} ± {found.std:.2g}" for name, found in worth[:IMPORTANT_COLUMNS]]
+    lines = [
+        f"- {code(name)}: {found.mean:.4g} ± {found.std:.2g}" for name, found in worth[:IMPORTANT_COLUMNS]
+    ]
+    return [
+        "How much worse the metric gets when the column is shuffled; columns that tell the same share it.",
+        *lines,
+    ]
 
 
 def _served(exported: Exported) -> str:

@@ -96,6 +96,7 @@ def seal_bundle(
     """The sealed bundle under its digest; opened once, so that what is registered is known to answer."""
     exported = results.of("export", Exported)
     fitted = np.concatenate([results.parts.train, results.parts.valid])
+    provenance = _provenance(setting, results, state, parent=parent)
     model_file = ONNX_FILE if exported.format == "onnx" else NATIVE_FILES[exported.format]
     contents = Contents(
         name=setting.name,
@@ -103,11 +104,11 @@ def seal_bundle(
         model=(results.directories["export"] / model_file).read_bytes(),
         model_format=exported.format,
         golden=Golden(instances=[], outputs=[]),
-        provenance=_provenance(setting, results, state, parent=parent),
+        provenance=provenance,
         profile=reference_profile(setting.contract, results.matrix[fitted], results.predictions),
         evaluation=_evidence(setting, results),
         pictures=results.pictures(),
-        card=card(setting, results),
+        card=card(setting, results, provenance),
     )
     test = results.table.take(results.parts.test[:GOLDEN_ROWS])
     return seal_among(
