@@ -24,6 +24,7 @@ NFS_SETTLE = 90  # seconds: NFS may show a directory as it was for a minute, and
 PROMETHEUS = "prom/prometheus:v2.53.4"
 STORAGE = "20Gi"
 FIRST_TRAINING = 3600  # seconds that the loop may take before it answers
+FEEDBACK_URL = "$(FEEDBACK_URL)"  # which Kubernetes fills in
 
 ROOMS: Mapping[str, tuple[str, ...]] = {
     "base": ("kustomization.yaml", "api.yaml", "network.yaml"),
@@ -115,7 +116,7 @@ def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict
         "size": size,
         "trusted": trusted,
         "sealed_words": sealed_words(settings, trusted=trusted),
-        "stack_words": stack_words(settings, trusted=trusted),
+        "stack_words": stack_words(settings, trusted=trusted, feedback_url=FEEDBACK_URL),
         "contract": project.paths.contract.name,
         "contract_folder": f"/srv/project/{Path(settings.data.contract).parent}".rstrip("/."),
         "storage": STORAGE,
