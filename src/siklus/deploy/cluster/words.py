@@ -24,7 +24,7 @@ def sealed_words(project: Project, *, trusted: Sequence[str] = ()) -> list[str]:
 def stack_words(
     project: Project, *, trusted: Sequence[str] = (), feedback_url: str | None = None
 ) -> list[str]:
-    """Of one that follows the traffic policy. ``feedback_url``: where outcomes are taken, if not by itself."""
+    """Of one that follows the traffic policy. ``feedback_url``: where outcomes are taken, if not here."""
     feedback = [] if feedback_url is None else [f"--feedback-url={feedback_url}"]
     of_stack = [f"--state={STATE}", f"--run={RUN}", *_listening(), *feedback]
     return [*of_stack, *_settings(project.serve, trusted), *_said(project.records, Records())]
