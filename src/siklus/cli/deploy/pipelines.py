@@ -39,7 +39,7 @@ def github(
     They are written to .github/workflows of the project's folder, which is the repository's.
     """
     found = opened(project)
-    drafts = github_drafts(found.settings, calling_of(found.settings, branch=branch, schedule=schedule))
+    drafts = github_drafts(found, calling_of(found.settings, branch=branch, schedule=schedule))
     remarks = [*_remarks(found), *_outside(found)]
     return put(drafts, found.paths.root, force=force, remarks=remarks, as_json=as_json)
 
@@ -49,7 +49,7 @@ def gitlab(force: ForceFlag = False, project: ProjectOption = HERE, as_json: Jso
     """The same pipeline as .gitlab-ci.yml; its default branch is the one that is deployed."""
     found = opened(project)
     remarks = [*_remarks(found), *_outside(found)]
-    return put(gitlab_drafts(found.settings), found.paths.root, force=force, remarks=remarks, as_json=as_json)
+    return put(gitlab_drafts(found), found.paths.root, force=force, remarks=remarks, as_json=as_json)
 
 
 def _remarks(project: OpenProject) -> Iterator[str]:

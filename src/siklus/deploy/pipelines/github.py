@@ -8,7 +8,6 @@ from siklus.deploy.pipelines.actions import ACTIONS
 from siklus.deploy.pipelines.carried import carried_drafts
 from siklus.deploy.pipelines.shell import line, script
 from siklus.deploy.pipelines.stages import (
-    BUNDLE,
     REQUIREMENTS,
     Stage,
     roll_back,
@@ -20,6 +19,7 @@ from siklus.deploy.pipelines.stages import (
 from siklus.deploy.pipelines.words import Calling, events_of, python_of
 from siklus.deploy.quoting import yaml_text
 from siklus.deploy.rendering import render
+from siklus.project.file import OpenProject
 from siklus.project.sections import Project
 
 WORKFLOWS = ".github/workflows"
@@ -27,12 +27,16 @@ NO_PULL_REQUEST = "github.event_name != 'pull_request'"
 GATES_KEPT = ' | tee "$RUNNER_TEMP/gates.txt"'  # for the run's page
 
 
-def github_drafts(settings: Project, calling: Calling) -> tuple[Draft, ...]:
-    """Paths start from the repository's top, which is the project's folder."""
+def github_drafts(project: OpenProject, calling: Calling) -> tuple[Draft, ...]:
+    """Paths start from the repository's top, which is the project's folder.
+
+    DeployError DP010, DP011 where Siklus cannot be installed on another machine.
+    """
+    settings = project.settings
     return (
         Draft(path=f"{WORKFLOWS}/siklus.yml", text=_pipeline(settings, calling)),
         Draft(path=f"{WORKFLOWS}/siklus-retrain.yml", text=_retraining(settings, calling)),
-        *carried_drafts(settings),
+        *carried_drafts(project),
     )
 
 
@@ -46,16 +50,14 @@ def _pipeline(settings: Project, calling: Calling) -> str:
         actions=ACTIONS,
         name=settings.project.name,
         branch=calling.branch,
-        bundle=BUNDLE,
-        checkout=_checkout(),
         python=_python(python_of(settings)),
-        bundle_step=_bundle(),
         checks=_steps(stages, ("lint", "test", "data")),
         model=[
             step_of(stages["train"]),
             step_of(stages["gates"], more=GATES_KEPT),
-            step_of(stages["bundle"]),
+            *_steps(stages, ("bundle", "papers")),
         ],
+        artifacts=(*stages["bundle"].artifacts, *stages["papers"].artifacts),
         images=_steps(stages, ("image",)),
         scan_name=yaml_text(f"scan: {stages['scan'].about}"),
         scanned=[
@@ -116,16 +118,6 @@ def _release(settings: Project) -> list[str]:
     ]
 
 
-def _checkout() -> str:
-    return textwrap.indent(f"- uses: {ACTIONS['checkout']}\n  with:\n    persist-credentials: false", " " * 6)
-
-
 def _python(version: str) -> str:
     text = render("github/python.yml", actions=ACTIONS, version=version, requirements=REQUIREMENTS)
     return text.rstrip()
-
-
-def _bundle() -> str:
-    return textwrap.indent(
-        f"- uses: {ACTIONS['download']}\n  with:\n    name: bundle\n    path: {BUNDLE}", " " * 6
-    )

@@ -9,7 +9,6 @@ from siklus.deploy.drafts import Draft
 from siklus.deploy.pipelines.carried import carried_drafts
 from siklus.deploy.pipelines.shell import line, script
 from siklus.deploy.pipelines.stages import (
-    BUNDLE,
     REQUIREMENTS,
     SEVERE,
     Stage,
@@ -20,6 +19,7 @@ from siklus.deploy.pipelines.stages import (
     unpushable,
 )
 from siklus.deploy.rendering import render
+from siklus.project.file import OpenProject
 from siklus.project.sections import Project
 
 FILE = ".gitlab-ci.yml"
@@ -60,24 +60,28 @@ class Release(Struct, frozen=True, kw_only=True):
     smoke: str
 
 
-def gitlab_drafts(settings: Project) -> tuple[Draft, ...]:
-    """Paths start from the repository's top, which is the project's folder."""
-    return (Draft(path=FILE, text=_pipeline(settings)), *carried_drafts(settings))
+def gitlab_drafts(project: OpenProject) -> tuple[Draft, ...]:
+    """Paths start from the repository's top, which is the project's folder.
+
+    DeployError DP010, DP011 where Siklus cannot be installed on another machine.
+    """
+    return (Draft(path=FILE, text=_pipeline(project.settings)), *carried_drafts(project))
 
 
 def _pipeline(settings: Project) -> str:
     deploy = settings.deploy
     shipping = shipping_of(settings, tag="$TAG")
-    jobs = {stage.name: _job(stage) for stage in stages_of(shipping)}
+    stages = {stage.name: stage for stage in stages_of(shipping)}
+    jobs = {name: _job(stage) for name, stage in stages.items()}
     registry = (deploy.image or "").partition("/")[0]
     return render(
         "gitlab/pipeline.yml",
         name=settings.project.name,
         base=deploy.base,
-        bundle=BUNDLE,
         requirements=REQUIREMENTS,
         checks=[jobs["lint"], jobs["test"], jobs["data"]],
-        model=[jobs["train"], jobs["gates"], jobs["bundle"]],
+        model=[jobs["train"], jobs["gates"], jobs["bundle"], jobs["papers"]],
+        artifacts=(*stages["bundle"].artifacts, *stages["papers"].artifacts),
         image=jobs["image"],
         archives=[
             Archive(path="api.tar", image=line((shipping.image,))),

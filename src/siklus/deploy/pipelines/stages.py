@@ -15,6 +15,7 @@ RELEASE = f"{FOLDER}/release.sh"
 DOCKERFILE = "deploy/docker/Dockerfile"
 LOOP_DOCKERFILE = "deploy/docker/loop.Dockerfile"
 BUNDLE = "deploy/docker/bundle"
+PAPERS = f"{FOLDER}/papers"
 SEVERE = ("--severity", "HIGH,CRITICAL", "--ignore-unfixed", "--exit-code", "1")  # of trivy
 
 RELEASE_STAGES = ("push", "deploy", "smoke")
@@ -160,7 +161,16 @@ def _model() -> tuple[Stage, ...]:
             name="bundle",
             about="the sealed bundle of the version that answers, for the image and for production",
             commands=(("siklus", "deploy", "docker", "--bundle-only"),),
-            artifacts=(BUNDLE,),
+            artifacts=(BUNDLE, DOCKERFILE),
+        ),
+        Stage(
+            name="papers",
+            about="the bundle holds what was sealed, and the list of all parts that it was made with",
+            commands=(
+                ("siklus", "verify", BUNDLE),
+                ("siklus", "sbom", "--bundle", BUNDLE, "--out", f"{PAPERS}/sbom.cdx.json"),
+            ),
+            artifacts=(PAPERS,),
         ),
     )
 

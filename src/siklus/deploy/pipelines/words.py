@@ -4,8 +4,9 @@ import re
 
 from msgspec import Struct
 
-from siklus import __version__
+from siklus.deploy.images.installing import installing
 from siklus.errors import DeployError
+from siklus.project.file import OpenProject
 from siklus.project.notify import GitHub
 from siklus.project.schedule import PREFIX, parse_schedule
 from siklus.project.sections import Project
@@ -51,7 +52,10 @@ def python_of(settings: Project) -> str:
     return found[1] if found else USUAL_PYTHON
 
 
-def requirement_of(settings: Project) -> str:
-    """A line of a requirements file. A wheel's path starts from the project's folder, as pip is run there."""
-    wanted = settings.deploy.siklus or f"siklus=={__version__}"
-    return f"./{wanted}" if wanted.endswith(".whl") else wanted
+def requirement_of(project: OpenProject) -> str:
+    """A line of a requirements file. A wheel's path starts from the project's folder, as pip is run there.
+
+    DeployError DP010, DP011 as for an image.
+    """
+    how = installing(project)
+    return how.requirement or f"./{how.wheel}"
