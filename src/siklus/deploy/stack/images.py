@@ -1,0 +1,26 @@
+"""What the stack runs of others: images by their versions, each chosen with care and changed by hand."""
+
+from msgspec import Struct
+
+# The server's is that of the client in the loop; a test compares it with the lock.
+MLFLOW = "3.17.2"
+PSYCOPG2 = "2.9.10"
+BOTO3 = "1.40.0"
+
+
+class Images(Struct, frozen=True, kw_only=True):
+    """A version names an image until its maker changes it; `docker compose config --resolve-image-digests`
+    writes what nobody can change."""
+
+    proxy: str = "docker.io/library/haproxy:3.2.4-alpine"
+    postgres: str = "docker.io/library/postgres:17.6-bookworm"
+    objects: str = "docker.io/chrislusf/seaweedfs:4.43"
+    prometheus: str = "docker.io/prom/prometheus:v3.5.0"
+    alertmanager: str = "docker.io/prom/alertmanager:v0.28.1"
+    grafana: str = "docker.io/grafana/grafana:12.1.1"
+    node_exporter: str = "docker.io/prom/node-exporter:v1.9.1"
+    cadvisor: str = "gcr.io/cadvisor/cadvisor:v0.52.1"
+    mlflow: str = MLFLOW
+
+
+IMAGES = Images()
