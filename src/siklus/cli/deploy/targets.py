@@ -1,6 +1,6 @@
 """`siklus deploy`"""
 
-from siklus.cli.deploy import docker, kubernetes, mlproject, pipelines, watching
+from siklus.cli.deploy import compose, docker, kubernetes, mlproject, pipelines, watching
 from siklus.cli.output import command_app
 
 app = command_app()
@@ -14,6 +14,7 @@ def deploy() -> None:
 # Without a name, commands of another file stand among its own.
 app.add_typer(watching.app)
 app.add_typer(docker.app)
+app.add_typer(compose.app)
 app.add_typer(pipelines.app)
 app.add_typer(kubernetes.app)
 app.add_typer(mlproject.app)

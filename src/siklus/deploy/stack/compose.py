@@ -32,8 +32,8 @@ MOUNTED_SECRETS = Path("/run/secrets")  # where Compose puts them
 
 
 class Stack(Struct, frozen=True, kw_only=True):
-    """``directory``: where the files go, below the project. The rest is for Prometheus and Alertmanager, whose
-    own commands have the same options."""
+    """``directory``: where the files go, below the project. The rest is for Prometheus and Alertmanager, as
+    with their own commands."""
 
     directory: Path
     every: str = SCRAPE
@@ -42,8 +42,8 @@ class Stack(Struct, frozen=True, kw_only=True):
 
 
 class StackFiles(Struct, frozen=True, kw_only=True):
-    """``drafts``: files to commit. ``environment``: the text of .env, which is written once: it is for people to
-    change. ``remarks``: what is still to do, a sentence each."""
+    """``drafts``: files to commit. ``environment``: the text of .env, which people change, so it is written
+    once. ``remarks``: what is still to do, a sentence each."""
 
     drafts: tuple[Draft, ...]
     environment: str
@@ -143,7 +143,7 @@ def _remarks(project: OpenProject, directory: Path, telling: Sequence[str]) -> I
     if not (directory.parent / DOCKER / "Dockerfile").exists():
         yield "`siklus deploy docker` writes the Dockerfiles that this stack is built of."
     if data_file(project) is None:
-        yield "The loop trains on [data]: what it names must be reached from the container, or be mounted there."
+        yield "What [data] names must be reached from the loop's container, or be mounted there."
     given = handed(settings.notify, root=".")
     yield from receiver_remarks(settings.notify, directory, given.secrets)
     # Where the secrets lie is said above as a person sees it.

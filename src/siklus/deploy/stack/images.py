@@ -5,7 +5,7 @@ from msgspec import Struct
 # The server's is that of the client in the loop; a test compares it with the lock.
 MLFLOW = "3.17.2"
 PSYCOPG2 = "2.9.10"
-BOTO3 = "1.40.0"
+BOTO3 = "1.44.5"
 
 
 class Images(Struct, frozen=True, kw_only=True):

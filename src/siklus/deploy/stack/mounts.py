@@ -10,7 +10,7 @@ PLAIN = re.compile(r"/?[A-Za-z0-9_.@+-]+(?:/[A-Za-z0-9_.@+-]+)*")
 
 
 def mount(path: str, *, root: str, what: str) -> str:
-    """`HERE:THERE:ro` of a file that siklus.toml names; DeployError DP021 for a path that no mount could have.
+    """`HERE:THERE:ro` of a file that siklus.toml names; DeployError DP021 for what no mount could have.
 
     ``root``: the project's folder as compose.yaml sees it.
     """

@@ -16,8 +16,8 @@ HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Handed(Struct, frozen=True, kw_only=True):
-    """``variables``: that the loop is given from the environment of Compose. ``secrets``: files beside the stack's
-    own, for Alertmanager. ``files``: mounts of what siklus.toml names, for both."""
+    """``variables``: that the loop is given from the environment of Compose. ``secrets``: files beside the
+    stack's own, for Alertmanager. ``files``: mounts of what siklus.toml names, for both."""
 
     variables: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()

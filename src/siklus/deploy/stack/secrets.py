@@ -11,8 +11,8 @@ from siklus.files import disk_errors, write_once
 
 FOLDER = "secrets"
 OWNER_ONLY = 0o700
-# Containers read these as users of their own, for whom a bind mount changes no owner; the folder keeps everybody
-# else of this machine away.
+# Containers read these as users of their own, for whom a bind mount changes no owner; the folder keeps
+# everybody else of this machine away.
 READABLE = 0o644
 LENGTH = 32  # bytes
 ACCESS_KEY = "siklus"
