@@ -4,7 +4,7 @@ from msgspec import Struct
 
 # The server's is that of the client in the loop; a test compares it with the lock.
 MLFLOW = "3.17.2"
-PSYCOPG2 = "2.9.10"
+PSYCOPG2 = "2.9.13"
 BOTO3 = "1.44.5"
 
 
