@@ -142,6 +142,9 @@ COMMANDS = {
     "history": Command(
         "siklus.cli.history", "what was decided, by whom and why; what was live at a moment", Group.LOOP
     ),
+    "card": Command(
+        "siklus.cli.card", "a version's model card, Markdown or a page, from evidence alone", Group.SHIP
+    ),
     "sbom": Command(
         "siklus.cli.sbom", "a version's parts list: model, data, packages and licences", Group.SHIP
     ),

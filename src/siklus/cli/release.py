@@ -34,7 +34,7 @@ class ReleaseBundle:
 
 
 def release_bundle(which: str | None, bundle: Path | None, project: Path) -> ReleaseBundle:
-    """The verified bundle of the version, or the one in the folder. typer.BadParameter where both are said."""
+    """The verified bundle of the version, or the one in the folder; typer.BadParameter for both."""
     if bundle is not None:
         if which is not None:
             raise typer.BadParameter("VERSION or --bundle, not both")

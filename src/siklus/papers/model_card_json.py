@@ -1,6 +1,6 @@
 """The model's part of a CycloneDX document: its card, and the data that it was trained on.
 
-https://cyclonedx.org/docs/1.6/json/ (`modelCard` and `data` of a component): the library has no classes for it.
+https://cyclonedx.org/docs/1.6/json/ (`modelCard` and `data` of a component): the library has no classes.
 """
 
 from typing import Any

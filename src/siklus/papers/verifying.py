@@ -55,18 +55,21 @@ def verified(path: Path, *, keys: TrustedKeys | None) -> Verified:
     sound = course.check("manifest", course.read) and course.check("files", course.hashed)
     if sound:
         course.opened()
-    signers: tuple[Signer, ...] = ()
-    try:
-        signers = _signers(path, keys)
-        course.checks.append(Check(name="signature", holds=True, told=_told(signers)))
-    except SiklusError as error:
-        course.checks.append(_failed("signature", error))
+    check = signature_of(path, keys=keys)
     return Verified(
         bundle=str(path),
         digest=digest_of(path) if sound else None,
-        checks=tuple(course.checks),
-        signers=signers,
+        checks=(*course.checks, check),
+        signers=_signers(path, keys) if check.holds else (),
     )
+
+
+def signature_of(path: Path, *, keys: TrustedKeys | None) -> Check:
+    """Who has signed the bundle, in a sentence. ``keys``: one of these must have; without any, nobody."""
+    try:
+        return Check(name="signature", holds=True, told=_told(_signers(path, keys)))
+    except SiklusError as error:
+        return _failed("signature", error)
 
 
 @dataclass

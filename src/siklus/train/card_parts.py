@@ -1,4 +1,4 @@
-"""What every model card has, however the model came about: its use, its columns, its slices, limits, origin."""
+"""What every model card has, however the model came about: use, columns, slices, limits, origin."""
 
 from collections.abc import Iterator
 
@@ -46,8 +46,8 @@ def use(contract: Contract) -> list[str]:
     )
     return [
         "## Use",
-        f"- For rows like those it learned from: the {len(contract.columns)} columns below, one answer a row, "
-        f"{answer}.",
+        f"- For rows like those it learned from: the {len(contract.columns)} columns below, one answer a "
+        f"row, {answer}.",
         "- A row that breaks the contract is refused, and not answered with a guess.",
         "- Not for telling what would happen if a cell were changed: it has learned what goes along with the "
         "outcome, not what causes it.",
@@ -133,10 +133,11 @@ def _limits(contract: Contract, evaluation: Evaluation, *, metric: str, by: str)
         yield f"Only {evaluation.rows:,} rows judged it: the intervals are wide."
     worse = list(_worse(evaluation, metric))
     if worse:
-        yield f"Worse than overall, and not by chance alone ({metric}): {'; '.join(worse[:WORSE_NAMED])}."
+        yield f"Worse than overall by their whole interval ({metric}): {'; '.join(worse[:WORSE_NAMED])}."
     silent = sum(part.too_few_rows for parts in evaluation.slices.values() for part in parts)
     if silent:
-        yield f"Of {silent} values of columns there were fewer than {FEWEST_SLICE_ROWS} rows: nothing is known of these."
+        few = f"fewer than {FEWEST_SLICE_ROWS} rows"
+        yield f"Of {silent} values of columns there were {few}: nothing is known of these."
     loose = [column.name for column in contract.columns if _bounded(column) and not column.strict]
     if loose:
         yield (

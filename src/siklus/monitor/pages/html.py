@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -16,9 +17,19 @@ HERE = "siklus.monitor.pages"
 def rendered(template: str, **values: object) -> str:
     """The page. Whatever is put into it is escaped, but for what `Drawing` holds."""
     sheet = _sheet()
-    return (
-        _environment().get_template(template).render(sheet=_Verbatim(sheet), policy=_policy(sheet), **values)
+    return _filled(template, values | {"sheet": _Verbatim(sheet), "policy": _policy(sheet)})
+
+
+def rendered_with_pictures(template: str, **values: object) -> str:
+    """The same for a page that shows pictures, which are written into it as `data:` addresses."""
+    sheet = _sheet()
+    return _filled(
+        template, values | {"sheet": _Verbatim(sheet), "policy": f"{_policy(sheet)}; img-src data:"}
     )
+
+
+def _filled(template: str, values: Mapping[str, object]) -> str:
+    return _environment().get_template(template).render(**values)
 
 
 class _Verbatim(str):
