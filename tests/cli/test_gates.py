@@ -42,6 +42,18 @@ def line(tmp_path: Path, store: str) -> Path:
     return new_project(tmp_path / f"line-{tmp_path.name}", straight_rows(240), "--key", "id", store=store)
 
 
+def test_training_up_to_the_gates_registers_nothing_and_ends_by_what_they_say(line: Path) -> None:
+    with_gates(line, 'mae = "<= 0.001"')
+    failing = siklus("train", "-C", line, "--until", "gate")
+    assert failing.code == 1
+    assert failing.out.endswith("\nA gate fails.\n")
+    assert "mae   <= 0.001" in failing.out
+    wide = {"GATES__MAE": '"<= 10"'}
+    assert siklus("train", "-C", line, "--until", "gate", **wide).out.endswith("\nEvery gate holds.\n")
+    assert answered("train", "-C", line, "--until", "gate", **wide) == {"until": "gate", "passed": True}
+    assert answered("models", "-C", line) == []
+
+
 def contract_without(project: Path, column: str) -> None:
     file = project / "contract.json"
     contract = json.loads(file.read_text())

@@ -1,5 +1,7 @@
 """`siklus train`"""
 
+import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -10,7 +12,7 @@ from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.progress import TrainingProgress
 from siklus.stats.intervals import Estimate
 from siklus.train.gates import GateResult
-from siklus.train.results import LeaderboardRow, Release, Results, Searched
+from siklus.train.results import Gated, LeaderboardRow, Release, Results, Searched
 from siklus.train.run import Training
 from siklus.train.setting import setting_of
 from siklus.train.steps import Planned, Span
@@ -18,6 +20,7 @@ from siklus.train.steps import Planned, Span
 app = command_app()
 
 GATE_FAILED = 1
+MLFLOW_RUN = "MLFLOW_RUN_ID"  # how `mlflow run` says which run it has begun
 
 
 @app.command()
@@ -39,7 +42,11 @@ def train(
     """
     with TrainingProgress() as progress:
         setting = setting_of(
-            opened(project), now=datetime.now(UTC), trigger="siklus train", listen=progress.trial
+            opened(project),
+            now=datetime.now(UTC),
+            trigger="siklus train",
+            listen=progress.trial,
+            parent=os.environ.get(MLFLOW_RUN),
         )
         training = Training(setting, span=Span(first=first, until=until, force=force))
         if plan:
@@ -47,9 +54,7 @@ def train(
             return 0
         release = training.run(told=progress.step)
     if release is None:
-        if as_json:
-            print_json({"until": until, "passed": None})
-        return 0
+        return _judged(training.results, until=until, as_json=as_json)
     if as_json:
         print_json(release)
     else:
@@ -57,7 +62,27 @@ def train(
     return 0 if release.passed else GATE_FAILED
 
 
+def _judged(made: Results, *, until: str | None, as_json: bool) -> int:
+    """What the gates say of a training that ends before anything is registered, where it has come so far."""
+    gated = made.of("gate", Gated) if until == "gate" else None
+    if as_json:
+        print_json({"until": until, "passed": None if gated is None else gated.passed})
+    elif gated is not None:
+        _show_model(made.of("search", Searched).candidate, gated.gates, made)
+        results().print("\nEvery gate holds." if gated.passed else "\nA gate fails.", markup=False)
+    return 0 if gated is None or gated.passed else GATE_FAILED
+
+
 def show_release(release: Release, made: Results) -> None:
+    _show_model(release.model, release.gates, made)
+    if release.passed:
+        held = f"in {release.stage}" if release.stage else "in no stage"
+        results().print(f"\nVersion {release.version} is registered, {held}.", markup=False)
+    else:
+        results().print("\nA gate fails: nothing is registered.", markup=False)
+
+
+def _show_model(model: str, gates: Sequence[GateResult], made: Results) -> None:
     console = results()
     searched, metrics = made.of("search", Searched), made.evaluation.metrics
     headings = ["candidate", searched.metric, "seconds", "parameters"]
@@ -67,20 +92,13 @@ def show_release(release: Release, made: Results) -> None:
     console.print(board)
     console.print(
         table(
-            f"\n{release.model} on the test rows",
+            f"\n{model} on the test rows",
             ["metric", "value", "95 % interval"],
             map(_line, metrics.items()),
         )
     )
-    if release.gates:
-        console.print(
-            table("\nGates", ["gate", "bound", "value", "verdict", "why"], map(_gate, release.gates))
-        )
-    if release.passed:
-        held = f"in {release.stage}" if release.stage else "in no stage"
-        console.print(f"\nVersion {release.version} is registered, {held}.", markup=False)
-    else:
-        console.print("\nA gate fails: nothing is registered.", markup=False)
+    if gates:
+        console.print(table("\nGates", ["gate", "bound", "value", "verdict", "why"], map(_gate, gates)))
 
 
 def _show_plan(planned: list[Planned], *, as_json: bool) -> None:

@@ -57,11 +57,19 @@ class Tracking:
         return calling(self.uri)
 
     @contextmanager
-    def run(self, *, experiment: str, name: str, tags: Mapping[str, str] | None = None) -> Iterator["Run"]:
-        """A run of the experiment (made when it is new); it ends FINISHED, FAILED or KILLED (Ctrl-C)."""
+    def run(
+        self, *, experiment: str, name: str, tags: Mapping[str, str] | None = None, parent: str | None = None
+    ) -> Iterator["Run"]:
+        """A run of the experiment (made when it is new); it ends FINISHED, FAILED or KILLED (Ctrl-C).
+
+        ``parent``: the run that it is a part of; one that another store has is none.
+        """
         place = self._experiment(experiment)
+        nested = {PARENT_TAG: parent} if parent is not None and self._knows(parent) else {}
         with self.calling():
-            run = Run(self, self.client.create_run(place, run_name=name, tags=dict(tags or {})).info)
+            run = Run(
+                self, self.client.create_run(place, run_name=name, tags={**(tags or {}), **nested}).info
+            )
         try:
             yield run
         except BaseException as exc:
@@ -82,6 +90,16 @@ class Tracking:
             if error_code(exc) != "RESOURCE_ALREADY_EXISTS":
                 raise
         return self._experiment(name)  # another process has made it just now
+
+    def _knows(self, run_id: str) -> bool:
+        try:
+            with self.calling():
+                self.client.get_run(run_id)
+        except TrackingError as exc:
+            if error_code(exc) not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
+            return False
+        return True
 
     def _close(self, run_id: str, status: Status) -> None:
         with self.calling():

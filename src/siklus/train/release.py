@@ -51,7 +51,8 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
         "siklus.passed": str(gated.passed).lower(),
         "siklus.trigger": setting.trigger,
     }
-    with tracking.run(experiment=setting.name, name=f"train {setting.now:%Y-%m-%d %H:%M}", tags=tags) as run:
+    name = f"train {setting.now:%Y-%m-%d %H:%M}"
+    with tracking.run(experiment=setting.name, name=name, tags=tags, parent=setting.parent) as run:
         _note_run(run, setting, results, bundle)
         keep_estimator(run, results.model)
         registered: Version | None = None
@@ -62,8 +63,8 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
                 bundle, name=setting.name, run_id=run.id, metrics=defined, stage=stage
             )
         else:
-            for name in REJECTED:
-                run.artifact(name, bundle / name)
+            for paper in REJECTED:
+                run.artifact(paper, bundle / paper)
     leave(draft, _released(results, run_id=run.id, version=registered, bundle=bundle))
     if registered is None:
         failed = ", ".join(gate.name for gate in gated.gates if not gate.passed)

@@ -20,7 +20,8 @@ from siklus.train.search import BASELINES, Trial
 class Setting:
     """``now`` and ``trigger`` (who or what asked) go into the papers; ``listen`` hears of each trial.
 
-    ``origin``: of rows that were put together for a retraining.
+    ``origin``: of rows that were put together for a retraining. ``parent``: the run of MLflow that this
+    training is a part of.
     """
 
     opened: OpenProject
@@ -31,6 +32,7 @@ class Setting:
     trigger: str
     listen: Callable[[Trial, int], None]
     origin: Origin | None = None
+    parent: str | None = None
 
     @property
     def question(self) -> Question:
@@ -46,7 +48,12 @@ class Setting:
 
 
 def setting_of(
-    opened: OpenProject, *, now: datetime, trigger: str, listen: Callable[[Trial, int], None]
+    opened: OpenProject,
+    *,
+    now: datetime,
+    trigger: str,
+    listen: Callable[[Trial, int], None],
+    parent: str | None = None,
 ) -> Setting:
     """Read the contract, and refuse before any work what would fail after it: metrics, gates, candidates."""
     settings = opened.settings
@@ -65,6 +72,7 @@ def setting_of(
         now=now,
         trigger=trigger,
         listen=listen,
+        parent=parent,
     )
 
 
