@@ -49,7 +49,11 @@ def main(arguments: Sequence[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m siklus.serve", description=__doc__)
     parser.add_argument("--bundle", type=Path, help="directory of a sealed bundle")
-    parser.add_argument("--version", help="its registered number; without it the start of its digest")
+    parser.add_argument(
+        "--version",
+        default=os.environ.get("SIKLUS_VERSION"),
+        help="its registered number; by default $SIKLUS_VERSION, or the start of its digest",
+    )
     parser.add_argument("--state", type=Path, help="state directory: the log, counters, the traffic policy")
     parser.add_argument(
         "--run",
