@@ -1,6 +1,6 @@
 """A real MLflow server, as a team has it: PostgreSQL behind it, and artifacts that it hands to an S3 store.
 
-`SIKLUS_TEST_MLFLOW` names the bin directory of an environment with `mlflow`, `psycopg2-binary`, `boto3` and
+`SIKLUS_TEST_MLFLOW` names the bin directory of an environment with `mlflow`, `psycopg[binary]`, `boto3` and
 `moto[server]`: they weigh more than all of Siklus, so that they have one of their own.
 """
 

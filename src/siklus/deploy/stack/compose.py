@@ -13,7 +13,7 @@ from siklus.deploy.images.context import folder_in_context
 from siklus.deploy.images.docker import data_file, image_of, trusted_keys
 from siklus.deploy.quoting import checked_duration, yaml_text
 from siklus.deploy.rendering import render
-from siklus.deploy.stack.images import BOTO3, IMAGES, MLFLOW, PSYCOPG2
+from siklus.deploy.stack.images import BOTO3, IMAGES, MLFLOW, PSYCOPG
 from siklus.deploy.stack.mounts import PROJECT, mount
 from siklus.deploy.stack.receivers import handed, receiver_remarks
 from siklus.deploy.stack.secrets import FOLDER, OWN
@@ -65,7 +65,7 @@ def compose_files(project: OpenProject, rules: Sequence[Rule], stack: Stack) -> 
     telling = alertmanager_files(settings, rules, sending)
     every = checked_duration(stack.every, what="the scrape interval")
     slots = max(LEAST_SLOTS, 2 * settings.deploy.replicas)
-    drivers = {"mlflow": MLFLOW, "psycopg2": PSYCOPG2, "boto3": BOTO3}
+    drivers = {"mlflow": MLFLOW, "psycopg": PSYCOPG, "boto3": BOTO3}
     files = {
         "compose.yaml": _compose(project, settings, stack),
         "haproxy.cfg": render("compose/haproxy.cfg", name=name, slots=slots),

@@ -2,9 +2,9 @@
 
 from msgspec import Struct
 
-# The server's is that of the client in the loop; a test compares it with the lock.
+# The server's and its driver's are those of the loop; a test compares them with the lock.
 MLFLOW = "3.17.2"
-PSYCOPG2 = "2.9.13"
+PSYCOPG = "3.3.9"
 BOTO3 = "1.44.5"
 
 

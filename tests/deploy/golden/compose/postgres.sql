@@ -1,0 +1,2 @@
+-- Runs once, when the volume is empty. POSTGRES_USER has made the database `siklus`: what was decided.
+CREATE DATABASE mlflow;
