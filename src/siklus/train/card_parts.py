@@ -27,13 +27,22 @@ WORSE_NAMED = 5
 
 
 def code(text: object) -> str:
-    """A name of the data's as Markdown shows it, whatever it holds, in one line and one cell.
+    """A name of the data's as Markdown shows it, whatever it holds, in one line.
 
-    >>> code("a|b`c")
-    '`a\\\\|b\\'c`'
+    >>> code("a\\n`b")
+    "`a 'b`"
     """
-    plain = " ".join(str(text).split()).replace("`", "'").replace("|", "\\|")
+    plain = " ".join(str(text).split()).replace("`", "'")
     return f"`{plain}`"
+
+
+def row(*cells: object) -> str:
+    """A line of a table, whatever the cells hold.
+
+    >>> row("a|b", 1)
+    '| a\\\\|b | 1 |'
+    """
+    return f"| {' | '.join(' '.join(str(cell).split()).replace('|', chr(92) + '|') for cell in cells)} |"
 
 
 def use(contract: Contract) -> list[str]:
@@ -57,12 +66,12 @@ def use(contract: Contract) -> list[str]:
 
 def columns(contract: Contract) -> list[str]:
     """A line a column: what a cell may be."""
-    lines = [f"| {code(column.name)} | {kind_of(column)} | {_cells(column)} |" for column in contract.columns]
+    lines = [row(code(column.name), kind_of(column), _cells(column)) for column in contract.columns]
     return ["| column | kind | cells |", "| --- | --- | --- |", *lines]
 
 
 def metric_table(evaluation: Evaluation) -> list[str]:
-    lines = [f"| {name} | {score(found)} | {interval(found)} |" for name, found in evaluation.metrics.items()]
+    lines = [row(name, score(found), interval(found)) for name, found in evaluation.metrics.items()]
     return [f"| metric | value | {100 * evaluation.level:g} % interval |", "| --- | --- | --- |", *lines]
 
 
@@ -71,8 +80,13 @@ def slices(evaluation: Evaluation, *, metric: str) -> list[str]:
     if metric not in evaluation.metrics:
         metric = DEFAULT_METRIC[evaluation.task]
     lines = [
-        f"| {code(column)} | {code(_label(part))} | {part.rows:,} | {score(part.metrics[metric])} "
-        f"| {interval(part.metrics[metric])} |"
+        row(
+            code(column),
+            code(_label(part)),
+            f"{part.rows:,}",
+            score(part.metrics[metric]),
+            interval(part.metrics[metric]),
+        )
         for column, parts in evaluation.slices.items()
         for part in _largest(parts)
         if metric in part.metrics
@@ -194,7 +208,7 @@ def _cells(column: Column) -> str:
         told.append(f"may be left out, then {code(column.default)}")
     if column.sensitive:
         told.append("sensitive")
-    return " ".join("; ".join(told).replace("|", "\\|").split())
+    return "; ".join(told)
 
 
 def _values(column: Column) -> str:
