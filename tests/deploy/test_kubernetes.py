@@ -1,0 +1,388 @@
+"""Manifests: as they were found good, as kustomize builds them, and what stands in none of them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from siklus.cli.main import main
+from siklus.deploy.cluster.naming import LONGEST, cluster_name
+from siklus.deploy.drafts import LIST
+from tests.architecture.source import ROOT
+from tests.deploy.clusters import (
+    FULL,
+    OVERLAYS,
+    built,
+    cluster_project,
+    containers,
+    manifests,
+    only,
+    pods,
+)
+from tests.deploy.programs import check, program
+from tests.deploy.projects import HEAD, deployed
+
+GOLDEN = ROOT / "tests" / "deploy" / "golden" / "kubernetes"
+OURS = {"ServiceMonitor", "PrometheusRule"}  # the Prometheus Operator's, whose shapes no validator here knows
+OLDEST = "1.30"  # of Kubernetes, for which they are said to be
+HOSTILE = ["a\nb: c", "a; b", "$(id)", "`id`", "../up", 'a"b', "a'b", "{{ x }}", "${{ x }}", "a\u2028b", ""]
+DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1035, of a Service
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return manifests(tmp_path_factory.mktemp("full"), FULL)
+
+
+@pytest.fixture(scope="module")
+def overlays(full: Path) -> dict[str, list[dict[str, Any]]]:
+    return {name: built(full / "overlays" / name) for name in OVERLAYS}
+
+
+def texts(directory: Path) -> dict[str, str]:
+    found = (path for path in directory.rglob("*") if path.is_file() and path.name != LIST)
+    return {str(path.relative_to(directory)): path.read_text(encoding="utf-8") for path in found}
+
+
+def test_the_files_are_those_that_were_read_and_found_good(full: Path) -> None:
+    """Where they are meant to change: python -m tests.deploy.golden_kubernetes, and read what changed."""
+    assert texts(full) == texts(GOLDEN)
+
+
+def test_every_manifest_is_one_that_kubernetes_knows(overlays: dict[str, list[dict[str, Any]]]) -> None:
+    whole = {json.dumps(each): each for found in overlays.values() for each in found}
+    known = [each for each in whole.values() if each["kind"] not in OURS]
+    assert len({each["kind"] for each in known}) >= 9
+    for each in known:
+        kubernetes_validate.validate(each, kubernetes_validate.latest_version(), strict=True)
+    for each in {each["kind"]: each for each in known}.values():
+        kubernetes_validate.validate(each, OLDEST, strict=True)
+
+
+def test_a_training_of_its_own_may_be_taken_in(full: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "kubernetes"
+    for path, text in texts(full).items():
+        (copy / path).parent.mkdir(parents=True, exist_ok=True)
+        (copy / path).write_text(text)
+    file = copy / "overlays" / "production" / "kustomization.yaml"
+    taken_in = file.read_text().replace(
+        "  # - ../../components/retraining", "  - ../../components/retraining"
+    )
+    file.write_text(taken_in)
+    found = built(file.parent)
+    job = only(found, "CronJob")
+    kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
+    [loop, job_pod] = [pods(found)[name] for name in ("flights-loop", "flights-training")]
+    assert (
+        loop["containers"][0]["image"] == job_pod["containers"][0]["image"] == "ghcr.io/acme/flights-loop:1"
+    )
+    assert job_pod["containers"][0]["envFrom"] == loop["containers"][0]["envFrom"]
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_pods_are_restricted_as_their_namespace_asks(
+    name: str, overlays: dict[str, list[dict[str, Any]]]
+) -> None:
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, and a little more."""
+    labels = only(overlays[name], "Namespace")["metadata"]["labels"]
+    assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+    for pod in pods(overlays[name]).values():
+        security = pod["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert security["runAsUser"] > 0
+        assert security["seccompProfile"] == {"type": "RuntimeDefault"}
+        assert pod["automountServiceAccountToken"] is False
+        assert {kind for volume in pod["volumes"] for kind in volume if kind != "name"} <= {
+            "configMap",
+            "emptyDir",
+            "persistentVolumeClaim",
+            "secret",
+        }
+        for each in containers(pod):
+            assert each["securityContext"]["allowPrivilegeEscalation"] is False
+            assert each["securityContext"]["readOnlyRootFilesystem"] is True
+            assert each["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert each["resources"]["limits"]["memory"]
+            mounted = {mount["name"] for mount in each["volumeMounts"]}
+            assert mounted <= {volume["name"] for volume in pod["volumes"]}
+
+
+@pytest.mark.parametrize("name", OVERLAYS)
+def test_whatever_a_pod_refers_to_is_there(name: str, overlays: dict[str, list[dict[str, Any]]]) -> None:
+    made = {(each["kind"], each["metadata"]["name"]) for each in overlays[name]}
+    made.add(("Secret", "flights-secrets"))  # which a person makes
+    for pod in pods(overlays[name]).values():
+        for volume in pod["volumes"]:
+            if "configMap" in volume:
+                assert ("ConfigMap", volume["configMap"]["name"]) in made
+            if "persistentVolumeClaim" in volume:
+                assert ("PersistentVolumeClaim", volume["persistentVolumeClaim"]["claimName"]) in made
+        for each in containers(pod):
+            for source in each.get("envFrom", []):
+                assert ("ConfigMap", source["configMapRef"]["name"]) in made
+            for variable in each.get("env", []):
+                if "valueFrom" in variable:
+                    assert ("Secret", variable["valueFrom"]["secretKeyRef"]["name"]) in made
+
+
+def test_servers_are_asked_at_their_own_addresses_and_stop_in_time(
+    overlays: dict[str, list[dict[str, Any]]],
+) -> None:
+    pod = pods(overlays["production"])["flights-api"]
+    [server] = pod["containers"]
+    asked = {kind: server[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "liveness", "readiness")}
+    assert asked == {"startup": "/live", "liveness": "/live", "readiness": "/ready"}
+    slept = int(server["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert pod["terminationGracePeriodSeconds"] > slept + 20.5  # [serve] grace_seconds
+    assert "--workers=2" in server["args"]
+    assert "--grace-seconds=20.5" in server["args"]
+    assert "--records-durability=synced" in server["args"]
+    assert {"--state=/srv/state", "--run=/run/siklus", "--feedback-url=$(FEEDBACK_URL)"} <= {*server["args"]}
+    sealed = pods(overlays["sealed"])["flights-api"]["containers"][0]["args"]
+    assert "--bundle=/srv/bundle" in sealed
+    assert not any(word.startswith(("--state", "--run", "--feedback")) for word in sealed)
+    assert only(overlays["production"], "Deployment", "-api")["spec"]["strategy"]["rollingUpdate"] == {
+        "maxSurge": 1,
+        "maxUnavailable": 0,
+    }
+
+
+def test_production_scales_and_development_needs_nobody(overlays: dict[str, list[dict[str, Any]]]) -> None:
+    production, trial = overlays["production"], overlays["development"]
+    assert "replicas" not in only(production, "Deployment", "-api")["spec"], "the autoscaler's to say"
+    scaler = only(production, "HorizontalPodAutoscaler")["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 15)
+    assert only(production, "Deployment", "-loop")["spec"]["strategy"] == {"type": "Recreate"}
+    claim = only(production, "PersistentVolumeClaim")["spec"]
+    assert (claim["accessModes"], claim["storageClassName"]) == (["ReadWriteMany"], "nfs-client")
+    settings = _settings(production)
+    assert settings["FEEDBACK_URL"] == "https://flights.example.com"
+    assert settings["SIKLUS_STATE__TRACKING_URI"] == "http://mlflow.example.com:5000"
+    assert settings["SIKLUS_ROLLOUT__SETTLE"] == "90s"
+    assert only(trial, "PersistentVolumeClaim")["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert _settings(trial)["FEEDBACK_URL"] == "http://flights-loop.flights-dev:8000"
+    assert "SIKLUS_ROLLOUT__SETTLE" not in _settings(trial), "one machine sees its own files at once"
+    assert {each["kind"] for each in trial}.isdisjoint(OURS | {"HorizontalPodAutoscaler", "Ingress"})
+
+
+def _settings(found: list[dict[str, Any]]) -> dict[str, str]:
+    [one] = [
+        each["data"]
+        for each in found
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"].startswith("flights-settings-")
+    ]
+    data: dict[str, str] = one
+    return data
+
+
+def test_a_settle_that_is_long_enough_stays(tmp_path: Path) -> None:
+    directory = manifests(tmp_path, '[rollout]\nsettle = "5m"\n')
+    assert "SETTLE" not in (directory / "overlays/production/kustomization.yaml").read_text()
+
+
+def test_outcomes_go_to_the_loop_and_the_rest_to_the_servers(
+    overlays: dict[str, list[dict[str, Any]]],
+) -> None:
+    [rule] = only(overlays["production"], "Ingress")["spec"]["rules"]
+    assert rule["host"] == "flights.example.com"
+    ways = {each["path"]: each["backend"]["service"]["name"] for each in rule["http"]["paths"]}
+    assert ways == {"/feedback": "flights-loop", "/": "flights-api"}
+
+
+def test_only_what_is_named_passes_the_network(overlays: dict[str, list[dict[str, Any]]]) -> None:
+    policies = {
+        each["metadata"]["name"]: each["spec"]
+        for each in overlays["production"]
+        if each["kind"] == "NetworkPolicy"
+    }
+    nobody = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert policies["flights-default-deny"] == nobody
+    [door] = policies["flights-api"]["ingress"]
+    spaces = [
+        each["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for each in door["from"]
+    ]
+    assert spaces == ["ingress-nginx", "monitoring"]
+    called = {each["ports"][0]["port"] for each in policies["flights-loop"]["egress"] if "to" not in each}
+    # PostgreSQL, MLflow, Prometheus, the mail server and the webhook
+    assert called == {5432, 5000, 9090, 587, 443}
+
+
+def test_the_rules_are_those_of_prometheus(
+    full: Path, overlays: dict[str, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    plain = deployed(cluster_project(tmp_path, FULL), "prometheus") / "rules"
+    wanted = [yaml.safe_load(path.read_text())["groups"] for path in sorted(plain.iterdir())]
+    rules = sorted(
+        (each for each in overlays["production"] if each["kind"] == "PrometheusRule"),
+        key=lambda each: str(each["metadata"]["name"]),
+    )
+    assert [each["spec"]["groups"] for each in rules] == wanted
+    written = tmp_path / "rules.yml"
+    written.write_text(
+        yaml.safe_dump({"groups": [group for each in rules for group in each["spec"]["groups"]]})
+    )
+    check(program("promtool"), "check", "rules", str(written), cwd=tmp_path)
+    monitor = only(overlays["production"], "ServiceMonitor")["spec"]
+    assert monitor["endpoints"][0]["relabelings"] == [{"targetLabel": "job", "replacement": "flights"}]
+
+
+def test_secrets_are_named_and_never_held(full: Path, overlays: dict[str, list[dict[str, Any]]]) -> None:
+    example = yaml.safe_load((full / "overlays/production/secret.example.yaml").read_text())
+    assert set(example["stringData"]) == {"control-url", "ops-mail-password", "chat-url"}
+    assert set(example["stringData"].values()) == {""}
+    assert (
+        "secret.example.yaml"
+        not in (full / "overlays/production/kustomization.yaml").read_text().split("resources:")[1]
+    )
+    [loop] = pods(overlays["production"])["flights-loop"]["containers"]
+    variables = {each["name"]: each for each in loop["env"]}
+    assert variables["CHAT_URL"]["valueFrom"]["secretKeyRef"]["key"] == "chat-url"
+    assert variables["SIKLUS_NOTIFY__OPS-MAIL__PASSWORD_FILE"]["value"] == "/srv/secrets/ops-mail-password"
+
+
+def test_the_project_goes_along_as_it_is(full: Path, overlays: dict[str, list[dict[str, Any]]]) -> None:
+    [held] = [
+        each["data"]
+        for each in overlays["production"]
+        if each["metadata"]["name"].startswith("flights-project-")
+    ]
+    assert held["siklus.toml"] == HEAD + FULL
+    assert json.loads(held["contract.json"])["target"]["name"] == "late"
+
+
+@given(st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True))
+def test_any_project_has_a_name_in_a_cluster(name: str) -> None:
+    found = cluster_name(name)
+    assert DNS_LABEL.fullmatch(found)
+    assert len(found) <= LONGEST
+    assert yaml.safe_load(found) == found
+    assert (found == name) or re.search(r"-[0-9a-f]{6}\Z", found)
+
+
+@pytest.mark.parametrize("name", ["late_flights", "on", "x" * 63])
+def test_a_name_that_kubernetes_does_not_take_is_another_there(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cluster_project(tmp_path)
+    file = tmp_path / "siklus.toml"
+    file.write_text(file.read_text().replace('name = "flights"', f'name = "{name}"'))
+    directory = deployed(tmp_path, "kubernetes")
+    assert repr(cluster_name(name)) in capsys.readouterr().err
+    for each in built(directory / "overlays" / "production"):
+        assert re.fullmatch(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", each["metadata"]["name"])
+        assert all(isinstance(value, str) for value in each["metadata"].get("labels", {}).values())
+
+
+def refused(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> str:
+    assert main(["deploy", "kubernetes", "-C", str(folder), *options]) == 2
+    assert not (folder / "deploy").exists(), "nothing is written before all is checked"
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--tag", "--ingress-in", "--prometheus-in", "--storage-class"])
+@pytest.mark.parametrize("word", HOSTILE)
+def test_a_hostile_option_is_refused(
+    option: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "DP030" in refused(capsys, cluster_project(tmp_path), option, word)
+
+
+@pytest.mark.parametrize("word", HOSTILE[:-1])
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("deploy", "image"), ("deploy", "namespace"), ("deploy", "url"), ("serve", "feedback_url")],
+)
+def test_a_hostile_key_is_refused_from_file_and_environment(
+    section: str,
+    key: str,
+    word: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster_project(tmp_path, f"[{section}]\n{key} = {json.dumps(word)}\n")
+    assert "PJ00" in refused(capsys, tmp_path)
+    cluster_project(tmp_path)
+    monkeypatch.setenv(f"SIKLUS_{section.upper()}__{key.upper()}", word)
+    assert "PJ00" in refused(capsys, tmp_path)
+
+
+@pytest.mark.parametrize("key", ["[state]\ntracking_uri", "[monitor]\nprometheus"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "http://a\nb: c",
+        "http://a;b",
+        "http://$(id)",
+        "http://`id`",
+        "http://a/../$x",
+        "http://{{ x }}",
+        "http://a\u2028b",
+    ],
+)
+def test_a_hostile_url_is_refused(
+    key: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    section, _, name = key.partition("\n")
+    head = HEAD if section != "[monitor]" else HEAD.replace("[monitor]\n", "[monitor]\nIT\n")
+    line = f"{name} = {json.dumps(word)}"
+    text = head.replace("IT", line) if "IT" in head else f"{head}{section}\n{line}\n"
+    cluster_project(tmp_path)
+    (tmp_path / "siklus.toml").write_text(text)
+    assert re.search("DP035|PJ00", refused(capsys, tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("more", "code"),
+    [
+        ('[state]\ncontrol = "postgresql://siklus:hidden@db/siklus"\n', "DP031"),
+        ('[state]\ntracking_uri = "http://siklus:hidden@mlflow:5000"\n', "DP031"),
+        ('[serve]\nuds = "server.sock"\n', "DP032"),
+        ('[serve]\ntls_certificate = "c.pem"\ntls_key = "k.pem"\n', "DP032"),
+        ('[notify.chat]\nkind = "webhook"\nurl_env = "CHAT URL"\n', "DP034"),
+        ('[notify.a__b]\nkind = "webhook"\nurl_file = "u"\n', "DP034"),
+        ('[deploy]\nurl = "https://example.com/flights"\n', "DP035"),
+        ('[serve]\ntrusted_keys = ["nowhere.pub"]\n', "DP033"),
+    ],
+)
+def test_what_belongs_in_no_manifest_is_refused(
+    more: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, cluster_project(tmp_path, more))
+    assert code in said
+    assert "hidden" not in said
+
+
+def test_without_a_contract_nothing_is_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cluster_project(tmp_path)
+    (tmp_path / "contract.json").unlink()
+    assert "contract infer" in refused(capsys, tmp_path)
+    (tmp_path / "contract.json").write_text(" " * 1_100_000)
+    assert "DP033" in refused(capsys, tmp_path)
+
+
+def test_a_password_from_the_environment_goes_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SIKLUS_STATE__CONTROL", "postgresql://siklus:hidden@db/siklus")
+    assert all("hidden" not in text for text in texts(manifests(tmp_path)).values())
+
+
+def test_trusted_keys_go_along_and_are_asked_for(tmp_path: Path) -> None:
+    cluster_project(tmp_path, '[serve]\ntrusted_keys = ["keys/release.pub"]\n')
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "release.pub").write_text("a public key\n")
+    found = built(deployed(tmp_path, "kubernetes") / "overlays" / "production")
+    [keys] = [each for each in found if each["metadata"]["name"].startswith("flights-trusted-")]
+    assert keys["data"] == {"1.pub": "a public key\n"}
+    made = pods(found)
+    assert "--trusted-keys=/srv/trusted/1.pub" in made["flights-api"]["containers"][0]["args"]
+    [loop] = made["flights-loop"]["containers"]
+    variables = {each["name"]: each.get("value") for each in loop["env"]}
+    assert variables["SIKLUS_SERVE__TRUSTED_KEYS"] == '["/srv/trusted/1.pub"]'
