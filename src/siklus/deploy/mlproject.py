@@ -7,24 +7,27 @@ from siklus.deploy.drafts import Draft
 from siklus.deploy.images.locks import CANDIDATES, loop_lock
 from siklus.deploy.pipelines.words import python_of, requirement_of
 from siklus.deploy.rendering import render
+from siklus.project.file import OpenProject
 from siklus.project.sections import Project
 
 CONSTRAINTS = "deploy/mlproject/constraints.txt"
 PINNED = re.compile(r"^[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", re.MULTILINE)
 
 
-def mlproject_drafts(project: Project) -> Sequence[Draft]:
-    """`MLproject`, which MLflow finds at the top of the project alone, with what it names."""
+def mlproject_drafts(project: OpenProject) -> Sequence[Draft]:
+    """`MLproject`, which MLflow finds at the top of the project alone, with what it names. DeployError DP010
+    and DP011 as `installing`."""
+    settings = project.settings
     python_env = render(
         "mlproject/python_env.yaml",
-        python=python_of(project),
-        siklus=_with_extras(requirement_of(project), project),
+        python=python_of(settings),
+        siklus=_with_extras(requirement_of(project), settings),
         constraints=CONSTRAINTS,
     )
     return (
-        Draft(path="MLproject", text=render("mlproject/MLproject", name=project.project.name)),
+        Draft(path="MLproject", text=render("mlproject/MLproject", name=settings.project.name)),
         Draft(path="python_env.yaml", text=python_env),
-        Draft(path=CONSTRAINTS, text=_constraints(project)),
+        Draft(path=CONSTRAINTS, text=_constraints(settings)),
     )
 
 

@@ -19,7 +19,7 @@ def mlproject(force: ForceFlag = False, project: ProjectOption = HERE, as_json: 
     They are written to the project's folder, where MLflow looks for them.
     """
     found = opened(project)
-    drafts = mlproject_drafts(found.settings)
+    drafts = mlproject_drafts(found)
     return put(drafts, found.paths.root, force=force, remarks=list(_remarks(found)), as_json=as_json)
 
 
