@@ -30,6 +30,7 @@ help:
 	@echo "make check     ruff, mypy --strict, the architecture tests"
 	@echo "make nightly   every test, the slow ones and PyTorch's too"
 	@echo "make bench     the serving path beside other servers (ARGS=--quick for less)"
+	@echo "make docs      the documentation site, in build/site (index.html opens from there, without a server)"
 	@echo "make format    let ruff mend what it can"
 	@echo "make lock      resolve the dependencies anew (the newest that go together)"
 	@echo "make setup     only the environment; make clean removes it"
@@ -72,6 +73,11 @@ nightly: lint servers
 # Ratios of medians, in turn, on this machine; benchmarks/README.md tells what is compared, and how peers are installed.
 bench: $(READY)
 	@$(PYTHON_IN_VENV) -m benchmarks.serving $(ARGS)
+
+# Strict: a dead link, or a page that no menu names, is an error.
+.PHONY: docs
+docs: $(READY)
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON_IN_VENV) -m mkdocs build --strict
 
 format: $(READY)
 	$(PYTHON_IN_VENV) -m ruff check --fix .
