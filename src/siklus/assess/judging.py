@@ -168,6 +168,8 @@ def _unanswered(name: str, facts: Facts, lens: Lens) -> Gap:
         said = f"not answered: {question.about}"
     elif lens.worth(given[0]) < given[0].most:
         said = f"answered {lens.told(given[0])}, which is too long ago: {question.about}"
+    elif lens.worth(given[0]) == HALF:
+        return Gap(said="what runs by itself would count in full", command="", minutes=ASKING_MINUTES)
     else:
         return Gap(said=f"answered: {given[0].said}", command="", minutes=ASKING_MINUTES)
     return Gap(said=said, command=ASKING, minutes=ASKING_MINUTES)

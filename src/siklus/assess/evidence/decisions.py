@@ -1,5 +1,6 @@
 """What the journal says was decided and done: trainings, rollouts, rollbacks, messages, drills, proofs."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
@@ -48,11 +49,19 @@ class _Turned(Struct, frozen=True):
     evidence: _Weighed | None = None
 
 
+class _Column(Struct, frozen=True):
+    verdict: str = ""
+
+
+class _Considered(Struct, frozen=True):
+    columns: tuple[_Column, ...] = ()
+
+
 class _Retrained(Struct, frozen=True):
-    """Of a retraining, or of a verdict on one that came later."""
+    """Of a retraining that begins (its ``verdict`` is on whether one would help) or that has ended."""
 
     trigger: str = ""
-    verdict: str = ""
+    verdict: str | _Considered = ""
     judgement: _Judged | None = None
     evidence: _Quality | None = None
 
@@ -85,6 +94,12 @@ def decided(entries: Iterable[Entry]) -> Iterator[Sighting]:
 def _retraining(entry: Entry) -> Iterator[Sighting]:
     found = _evidence(entry, _Retrained)
     if found is None or not found.verdict:
+        return
+    if isinstance(found.verdict, _Considered):
+        counted = Counter(column.verdict for column in found.verdict.columns)
+        if counted:
+            said = ", ".join(f"{count} {verdict}" for verdict, count in counted.items())
+            yield _seen("drift-watched", entry, f"columns before a training: {said}")
         return
     if found.trigger and found.verdict != "failed":
         yield _seen("retrained", entry)
