@@ -12,7 +12,7 @@ import msgspec
 from siklus.bundle.manifest import read_manifest
 from siklus.bundle.read import cached, read_provenance, verify
 from siklus.bundle.sign import put_signatures
-from siklus.bundle.signatures import SIGNATURE_FILE, Signature, parse_signatures, read_signatures
+from siklus.bundle.signatures import SIGNATURE_FILE, Signature, read_signatures
 from siklus.bundle.write import digest_of, place
 from siklus.errors import BundleError, RegistryError, TrackingError
 from siklus.files import disk_errors
@@ -207,10 +207,8 @@ class Registry:
             return
         with tempfile.TemporaryDirectory(prefix="siklus-") as folder:
             with self._tracking.calling():
-                self._client.download_artifacts(version.run_id, f"{ARTIFACT}/{SIGNATURE_FILE}", folder)
-            file = Path(folder) / ARTIFACT / SIGNATURE_FILE
-            raw = file.read_bytes()
-        signatures = parse_signatures(raw, where=f"{version.name} version {version.number}")
+                file = self._client.download_artifacts(version.run_id, f"{ARTIFACT}/{SIGNATURE_FILE}", folder)
+            signatures = read_signatures(Path(file).parent)
         put_signatures(bundle, [*_readable(bundle), *signatures])
 
     def attach_signatures(self, version: Version, bundle: Path) -> Version:
