@@ -380,9 +380,9 @@ def test_trusted_keys_go_along_and_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "keys" / "release.pub").write_text("a public key\n")
     found = built(deployed(tmp_path, "kubernetes") / "overlays" / "production")
     [keys] = [each for each in found if each["metadata"]["name"].startswith("flights-trusted-")]
-    assert keys["data"] == {"1.pub": "a public key\n"}
+    assert keys["data"] == {"release.pub": "a public key\n"}
     made = pods(found)
-    assert "--trusted-keys=/srv/trusted/1.pub" in made["flights-api"]["containers"][0]["args"]
+    assert "--trusted-keys=/srv/trusted/release.pub" in made["flights-api"]["containers"][0]["args"]
     [loop] = made["flights-loop"]["containers"]
     variables = {each["name"]: each.get("value") for each in loop["env"]}
-    assert variables["SIKLUS_SERVE__TRUSTED_KEYS"] == '["/srv/trusted/1.pub"]'
+    assert variables["SIKLUS_SERVE__TRUSTED_KEYS"] == '["/srv/trusted/release.pub"]'

@@ -8,11 +8,12 @@ from msgspec import Struct
 from siklus.deploy.cluster.addresses import Addresses, addresses_of
 from siklus.deploy.cluster.calls import loop_ports, store_ports
 from siklus.deploy.cluster.naming import OF_NAMESPACE, cluster_name
-from siklus.deploy.cluster.refusals import copied, keys_of, refuse_odd, refuse_unshippable
+from siklus.deploy.cluster.refusals import copied, refuse_odd, refuse_unshippable
 from siklus.deploy.cluster.secrets import notify_secrets
 from siklus.deploy.cluster.size import MOST_TIMES, size_of
 from siklus.deploy.cluster.words import PORT, sealed_words, stack_words
 from siklus.deploy.drafts import Draft
+from siklus.deploy.images.docker import data_file, image_of, trusted_keys
 from siklus.deploy.rendering import render
 from siklus.deploy.watching.prometheus import rule_files
 from siklus.monitor.alerts.rules import Rule
@@ -61,7 +62,7 @@ class ClusterFiles(Struct, frozen=True, kw_only=True):
 
 
 def kubernetes_files(project: OpenProject, rules: Sequence[Rule], cluster: Cluster) -> ClusterFiles:
-    """DeployError DP030 to DP035 for what no manifest can hold, or no cluster should."""
+    """DeployError DP012, and DP030 to DP035, for what no manifest can hold, or no cluster should."""
     refuse_odd(
         tag=cluster.tag, namespaces=(cluster.ingress, cluster.prometheus), storage_class=cluster.storage_class
     )
@@ -89,8 +90,8 @@ def _copies(project: OpenProject) -> Iterator[Draft]:
     root, contract = project.paths.root, project.paths.contract
     for path in (root / FILE_NAME, contract):
         yield Draft(path=f"components/loop/project/{path.name}", text=copied(path))
-    for name, path in keys_of(project).items():
-        yield Draft(path=f"base/trusted/{name}", text=copied(path))
+    for key in trusted_keys(project):
+        yield Draft(path=f"base/trusted/{Path(key).name}", text=copied(root / key))
 
 
 def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict[str, object]:
@@ -99,14 +100,18 @@ def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict
     namespace = deploy.namespace or cluster_name(name)
     secrets = notify_secrets(settings.notify)
     stores = store_ports(control=settings.state.control, tracking=addresses.tracking)
-    n, size, trusted = cluster_name(name), size_of(settings), tuple(keys_of(project))
+    n, size, trusted = (
+        cluster_name(name),
+        size_of(settings),
+        tuple(Path(key).name for key in trusted_keys(project)),
+    )
     return {
         "n": n,
         "project": name,
         "namespace": namespace,
         "trial": f"{cluster_name(namespace, longest=OF_NAMESPACE)}-dev",
-        "image": deploy.image or name,
-        "loop_image": f"{deploy.image or name}-loop",
+        "image": image_of(project),
+        "loop_image": f"{image_of(project)}-loop",
         "tag": cluster.tag,
         "replicas": deploy.replicas,
         "most_replicas": MOST_TIMES * deploy.replicas,
@@ -148,4 +153,7 @@ def _remarks(project: OpenProject, words: Mapping[str, object]) -> Iterator[str]
         yield f"Kubernetes' names cannot be like {name!r}: there it is called {n!r}."
     if project.settings.deploy.url is None:
         yield "Without [deploy] url there is no ingress: whoever else calls needs a policy of yours."
+    data = data_file(project)
+    if data is not None:
+        yield f"{data} is a file: the loop trains if its image has it, `siklus deploy docker --with-data`."
     yield f"Before production: URLs in overlays/production/kustomization.yaml, and the Secret {n}-secrets."

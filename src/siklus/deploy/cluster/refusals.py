@@ -27,12 +27,6 @@ def refuse_odd(*, tag: str, namespaces: Sequence[str], storage_class: str) -> No
             raise DeployError("DP030", f"{what} {word!r}", expected=expected)
 
 
-def keys_of(project: OpenProject) -> dict[str, Path]:
-    """The keys of [serve] trusted_keys, by the names that they have in a pod."""
-    files = project.settings.serve.trusted_keys
-    return {f"{number}.pub": project.paths.root / file for number, file in enumerate(files, start=1)}
-
-
 def refuse_unshippable(project: OpenProject) -> None:
     """DeployError DP031 for a password in siklus.toml, DP032 for a server that listens at no plain port, and
     DP033 where siklus.toml and the contract are no files of a ConfigMap.
