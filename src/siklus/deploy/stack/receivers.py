@@ -50,7 +50,7 @@ def receiver_remarks(
         if isinstance(receiver, Mail) and receiver.server.host in HERE:
             yield (
                 f"[notify.{name}] smtp names this machine, which in a container is the container: "
-                "write smtp://host.docker.internal:25."
+                "write the mail server's own name or address."
             )
 
 
