@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from siklus.cli.main import COMMANDS
+from siklus.cli.main import COMMANDS, Group
 
 ABOUT = """# Commands
 
@@ -25,10 +25,11 @@ def page() -> str:
 
 
 def _overview() -> Iterator[str]:
-    yield "| command | what it does |"
-    yield "| --- | --- |"
-    for name, command in COMMANDS.items():
-        yield f"| [`{name}`](#siklus-{name}) | {_cell(command.about)} |"
+    for group in Group:
+        yield f"\n**{group}**\n\n| command | what it does |\n| --- | --- |"
+        for name, command in COMMANDS.items():
+            if command.group is group:
+                yield f"| [`{name}`](#siklus-{name}) | {_cell(command.about)} |"
     yield ""
 
 
