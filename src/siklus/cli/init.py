@@ -160,4 +160,9 @@ def _show(found: Inferred, directory: Path, *, rows: int) -> None:
     )
     where = "" if directory == HERE else f"cd {directory} && "
     console.print(f"  {where}siklus train", markup=False)
-    console.print("  siklus up        # serve it, watch it, train it anew, roll out or back", markup=False)
+    console.print(
+        "  siklus up               # serve it, watch it, train it anew, roll out or back", markup=False
+    )
+    console.print(
+        "  siklus deploy docker    # an image of it; compose, kubernetes, github … likewise", markup=False
+    )

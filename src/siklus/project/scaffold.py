@@ -42,6 +42,13 @@ ALERTS = """\
 # for = "1m"
 # advice = "Consider retraining: the model has answered 4000 predictions since it was trained."
 """
+DEPLOY = """\
+# [deploy]                  # for `siklus deploy docker|compose|kubernetes|github|gitlab`: docs/deploy.md
+# image = "ghcr.io/acme/model"        # without a tag
+# host = "deploy@model.example.com"   # where the pipeline brings it by ssh, into this folder there:
+# folder = "/srv/model"
+# url = "https://model.example.com"   # where it answers then, for the health check
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +83,7 @@ def project_text(scaffold: Scaffold) -> str:
         f"task = {_quoted(scaffold.task)}",
         "",
     ]
-    tail = ["", "[serve]", "port = 8000", "", LOOP, ALERTS]
+    tail = ["", "[serve]", "port = 8000", "", LOOP, ALERTS, DEPLOY]
     return "\n".join([*head, *_data(scaffold), "", TRAIN, *_gates(scaffold), *tail])
 
 
