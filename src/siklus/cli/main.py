@@ -142,6 +142,22 @@ COMMANDS = {
     "history": Command(
         "siklus.cli.history", "what was decided, by whom and why; what was live at a moment", Group.LOOP
     ),
+    "deploy": Command(
+        "siklus.cli.deploy.targets",
+        "files for docker, compose, kubernetes, github, gitlab, mlflow, prometheus and others",
+        Group.SHIP,
+    ),
+    "ci": Command(
+        "siklus.cli.ci",
+        "the pipeline here, stage by stage: tests, data, training, gates, image, release",
+        Group.SHIP,
+    ),
+    "push": Command(
+        "siklus.cli.push", "bring versions to other stores: bundles, stages, traffic policy", Group.SHIP
+    ),
+    "smoke": Command(
+        "siklus.cli.smoke", "is a service up, and does it answer the golden rows as it must", Group.SHIP
+    ),
     "card": Command(
         "siklus.cli.card", "a version's model card, Markdown or a page, from evidence alone", Group.SHIP
     ),
@@ -152,12 +168,6 @@ COMMANDS = {
     "verify": Command(
         "siklus.cli.verify", "is a bundle what was sealed, does it answer so, who has signed it", Group.SHIP
     ),
-    "deploy": Command(
-        "siklus.cli.deploy.targets", "files for prometheus, alertmanager and grafana", Group.SHIP
-    ),
-    "smoke": Command(
-        "siklus.cli.smoke", "is a service up, and does it answer the golden rows as it must", Group.SHIP
-    ),
     "assess": Command(
         "siklus.cli.assess",
         "where the project stands on Google's, Microsoft's and the ML Test Score's scales",
@@ -167,14 +177,6 @@ COMMANDS = {
         "siklus.cli.doctor",
         "what is wrong with this machine or with what the project needs, and how to mend it",
         Group.STANDING,
-    ),
-    "push": Command(
-        "siklus.cli.push", "bring versions to other stores: bundles, stages, traffic policy", Group.SHIP
-    ),
-    "ci": Command(
-        "siklus.cli.ci",
-        "the pipeline here, stage by stage: tests, data, training, gates, image, release",
-        Group.SHIP,
     ),
     "drill": Command(
         "siklus.cli.drill", "faults on purpose, in a sandbox: proof that the loop works", Group.STANDING
