@@ -9,6 +9,7 @@ from siklus.assess.rubrics.catalogue import RUBRICS
 from siklus.assess.rubrics.rubric import Criterion
 from siklus.assess.signs import SIGNS
 from siklus.cli.main import COMMANDS
+from tests.architecture.source import ROOT
 from tests.assess.looking import SIGNS_ASKED
 
 CRITERIA = [(name, each) for name, rubric in RUBRICS.items() for each in rubric.criteria]
@@ -66,3 +67,10 @@ def test_what_would_supply_a_sign_is_a_command_that_there_is(sign: str) -> None:
             assert words[0] in COMMANDS
         else:
             assert program in {"git", "$EDITOR"}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_every_question_stands_in_the_docs_as_it_is_asked(name: str) -> None:
+    page = (ROOT / "docs" / "assess.md").read_text(encoding="utf-8")
+    question = QUESTIONS[name]
+    assert f"| `{name}` | {question.asks} | {', '.join(question.replies)} |" in page
