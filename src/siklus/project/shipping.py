@@ -16,7 +16,7 @@ ImageName: TypeAlias = Annotated[
 ImageReference: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9][a-z0-9._/:-]*[a-z0-9](:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?\Z",
+        pattern=r"^(?!.*\.\.)[a-z0-9][a-z0-9._/:-]*[a-z0-9](:[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(@sha256:[0-9a-f]{64})?\Z",
         max_length=300,
         extra_json_schema={"description": "an image with its tag or digest, such as python:3.11-slim"},
     ),

@@ -7,8 +7,13 @@ FROM {{ base }} AS build
 RUN python -m venv --without-pip /srv/venv
 COPY {{ here }}/requirements-loop.lock /build/
 RUN pip --python /srv/venv/bin/python install --no-cache-dir --no-compile \
-        --no-deps --require-hashes --requirement /build/requirements-loop.lock
-{% include "docker/siklus" %}
+        --no-deps --require-hashes --requirement /build/requirements-loop.lock{% if requirement %} \
+    && pip --python /srv/venv/bin/python install --no-cache-dir --no-compile --no-deps {{ requirement }}{% endif %}
+
+{% if wheel %}
+COPY {{ wheel }} /build/
+RUN pip --python /srv/venv/bin/python install --no-cache-dir --no-compile --no-deps /build/{{ wheel_name }}
+{% endif %}
 # Whoever only reads cannot keep bytecode; a training starts a process many times.
 RUN python -m compileall -q /srv/venv \
     && install --directory --owner=10001 --group=10001 /build/state /build/run
