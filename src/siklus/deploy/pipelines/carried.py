@@ -30,7 +30,7 @@ def _release(settings: Project) -> Draft:
         image=deploy.image,
         bundle=BUNDLE,
         n=cluster_name(settings.project.name),
-        variable="IMAGE_TAG",
+        variable="TAG",
         services="api loop",
     )
     return Draft(path=RELEASE, text=text)

@@ -120,9 +120,11 @@ def _call(words: Words, bench: Workbench) -> int:
 
 
 def engine_here(which: Which = shutil.which) -> str:
-    """docker where its daemon answers, else podman; docker where there is neither."""
-    there = [name for name in ENGINES if which(name) is not None]
-    return next(filter(_answers, there), (*there, ENGINES[0])[0])
+    """docker, but podman where that is here and docker's daemon does not answer: podman needs none."""
+    docker, podman = ENGINES
+    if which(podman) is None or (which(docker) is not None and _answers(docker)):
+        return docker
+    return podman
 
 
 def scanner_here(which: Which = shutil.which) -> str:

@@ -165,9 +165,10 @@ def _model() -> tuple[Stage, ...]:
         ),
         Stage(
             name="papers",
-            about="the bundle holds what was sealed, and the list of all parts that it was made with",
+            about="the bundle is as it was sealed; its card, and the list of all parts it was made with",
             commands=(
                 ("siklus", "verify", BUNDLE),
+                ("siklus", "card", "--bundle", BUNDLE, "--out", f"{PAPERS}/card.md"),
                 ("siklus", "sbom", "--bundle", BUNDLE, "--out", f"{PAPERS}/sbom.cdx.json"),
             ),
             artifacts=(PAPERS,),
