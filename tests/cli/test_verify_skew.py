@@ -77,6 +77,15 @@ def test_rows_that_two_versions_answered_are_proven_the_same(project: Path) -> N
     )
 
 
+@pytest.mark.parametrize(("off_by", "holds"), [(0.0, True), (0.5, False)])
+def test_the_journal_keeps_what_came_of_it(project: Path, off_by: float, holds: bool) -> None:
+    log_answers(project, bundle_of(project, 1), off_by=off_by)
+    assert siklus("verify-skew", "-C", project).code == (0 if holds else 1)
+    (entry,) = answered("history", "-C", project, "--kind", "proof")
+    assert entry["subject"] == "no skew"
+    assert entry["evidence"] == {"holds": holds, "rows": 3, "versions": ["1"]}
+
+
 def test_one_version_or_the_last_rows_can_be_asked_about(project: Path) -> None:
     for number in (1, 2):
         log_answers(project, bundle_of(project, number))
