@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import distributions
+from importlib.metadata import Distribution, distributions
 
 from cyclonedx.contrib.license.factories import LicenseFactory
 from cyclonedx.model.license import License
@@ -16,22 +16,26 @@ def licences(environment: Mapping[str, str]) -> dict[str, License]:
     factory = LicenseFactory()
     found = {}
     for installed in distributions():
-        paper = installed.metadata
-        name = paper["Name"]
-        if name and environment.get(name) == paper["Version"]:
-            words = _declared(
-                paper["License-Expression"], paper["License"], paper.get_all("Classifier") or []
-            )
-            if words:
-                found[name] = factory.make_from_string(words)
+        name, version = _first(installed, "Name"), _first(installed, "Version")
+        words = _declared(installed) if name and environment.get(name) == version else ""
+        if words:
+            found[name] = factory.make_from_string(words)
     return found
 
 
-def _declared(expression: str | None, name: str | None, classifiers: list[str]) -> str:
+def _declared(installed: Distribution) -> str:
     """As SPDX where the package says so, else the name that it gives, else that of its classifier."""
+    expression, name = _first(installed, "License-Expression"), _first(installed, "License").strip()
     if expression:
         return expression
-    if name and len(name) <= LONGEST and "\n" not in name.strip() and name != "UNKNOWN":
-        return name.strip()
+    if name and len(name) <= LONGEST and "\n" not in name and name != "UNKNOWN":
+        return name
+    classifiers = installed.metadata.get_all("Classifier") or []
     given = [words.removeprefix(FIRST) for words in classifiers if words.startswith(FIRST)]
     return re.sub(r" \((.+)\)$", "", given[0]) if len(given) == 1 else ""
+
+
+def _first(installed: Distribution, field: str) -> str:
+    """The field, "" without it: what reads it by `[]` differs between readers of metadata."""
+    found = installed.metadata.get_all(field) or [""]
+    return str(found[0])

@@ -151,7 +151,7 @@ def _limits(contract: Contract, evaluation: Evaluation, *, metric: str, by: str)
     silent = sum(part.too_few_rows for parts in evaluation.slices.values() for part in parts)
     if silent:
         few = f"fewer than {FEWEST_SLICE_ROWS} rows"
-        yield f"Of {silent} values of columns there were {few}: nothing is known of these."
+        yield f"{silent:,} of the columns' values had {few}: nothing is known of these."
     loose = [column.name for column in contract.columns if _bounded(column) and not column.strict]
     if loose:
         yield (
