@@ -49,7 +49,7 @@ def _command(path: str, command: Any, *, depth: int) -> Iterator[str]:
     rows = [(words, about) for words, about in filter(None, records) if words != "--help"]
     if rows:
         yield "\n| option | meaning |\n| --- | --- |"
-        yield from (f"| `{_cell(words)}` | {_cell(about)} |" for words, about in rows)
+        yield from (f"| `{_line(words)}` | {_cell(about)} |" for words, about in rows)
     yield ""
     for name, below in getattr(command, "commands", {}).items():
         yield from _command(f"{path} {name}", below, depth=depth + 1)
@@ -62,6 +62,11 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(shown)
 
 
+def _line(text: str) -> str:
+    """Text within a table: on one line, and no bar ends its cell."""
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def _cell(text: str) -> str:
-    """Text within a table: on one line, and no bar or angle bracket is taken for markup."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
+    """The same outside of backticks, where an angle bracket would be taken for markup."""
+    return _line(text).replace("<", "&lt;")

@@ -1,6 +1,7 @@
 """What a Python program uses of Siklus as a page, from signatures and docstrings."""
 
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -71,4 +72,5 @@ def _arguments(signature: inspect.Signature) -> Iterator[str]:
 
 def _word(annotation: Any) -> str:
     """A type as a person writes it: without the modules that it comes from."""
-    return inspect.formatannotation(annotation).replace("siklus.bundle.read.", "").replace("pathlib.", "")
+    words = re.sub(r"^Optional\[(.*)\]$", r"\1 | None", inspect.formatannotation(annotation))
+    return re.sub(r"\b(?:\w+\.)+(?=[A-Z])", "", words)
