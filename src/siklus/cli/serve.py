@@ -40,9 +40,19 @@ def serve(
     workers: WorkersOption = None,
     uds: SocketOption = None,
     insecure: InsecureOption = False,
+    trusted_key: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--trusted-key",
+            help="Only what this public key has signed; repeatable. Overrides [serve] trusted_keys.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> int:
     """Answer requests over HTTP with the versions that the traffic policy names, until stopped."""
     changes = changes_of(host=host, port=port, workers=workers, uds=uds, insecure=insecure)
+    if trusted_key:
+        changes["trusted_keys"] = tuple(str(file.absolute()) for file in trusted_key)
     if bundle is not None:
         words = ["--bundle", str(bundle.absolute())]
         words += [] if which is None else ["--version", which]
