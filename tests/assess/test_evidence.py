@@ -23,6 +23,7 @@ from siklus.project.file import OpenProject, open_project
 from siklus.registry.journal import Entry
 from siklus.registry.proofs import SKEW, Proof
 from siklus.registry.proofs import entry_of as proof_entry
+from tests.cli.projects import siklus
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PROJECT = """\
@@ -103,6 +104,21 @@ def test_a_contract_is_found_and_a_broken_one_is_none(tmp_path: Path) -> None:
 def test_files_are_found_where_tools_want_them(tmp_path: Path, path: str, text: str, signs: set[str]) -> None:
     write(tmp_path / path, text)
     assert found(files_in(project(tmp_path))).keys() == signs
+
+
+def test_a_workflow_that_begins_by_itself_may_train_by_another_one(tmp_path: Path) -> None:
+    workflows = tmp_path / ".github" / "workflows"
+    write(workflows / "again.yml", "on:\n  schedule: []\njobs:\n  uses: ./.github/workflows/train.yml\n")
+    write(workflows / "train.yml", "# siklus ci\nrun: siklus --help")
+    assert found(files_in(project(tmp_path))).keys() == {"workflow"}
+    write(workflows / "train.yml", "run: siklus train")
+    assert found(files_in(project(tmp_path)))["workflow-schedule"][0].where == ".github/workflows/again.yml"
+
+
+def test_the_workflows_that_siklus_writes_are_seen_to_train_by_themselves(tmp_path: Path) -> None:
+    opened = project(tmp_path, '[deploy]\nsiklus = "siklus==0.1.0"\n')
+    assert siklus("deploy", "github", "-C", tmp_path).code == 0
+    assert {"workflow", "workflow-schedule"} <= found(files_in(opened)).keys()
 
 
 def test_what_git_keeps_is_found_and_what_it_does_not_is_not(tmp_path: Path) -> None:

@@ -125,6 +125,8 @@ def test_a_project_taken_through_the_commands_reaches_level_2(tmp_path: Path) ->
             with variables({"PATH": path}):
                 shipped = siklus("ci", "--deploy", "--offer", "-C", folder, DEPLOY__URL=running.world.url)
             assert shipped.code == 0, shipped.err
+        assert siklus("drill", "--only", "missing-column", "-C", folder).code == 0
         found = siklus("assess", "-C", folder, "--fail-under", "google=2,ml-test-score=3")
         assert found.code == 0, found.out
+        assert "in a drill: " in siklus("assess", "ml-test-score", "-C", folder).out
         assert mails.mails()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from siklus.assess.answers import answered, read_answers
-from siklus.assess.evidence.decisions import decided
+from siklus.assess.evidence.decisions import KINDS, decided
 from siklus.assess.evidence.pipelines import ran
 from siklus.assess.evidence.project_files import files_in
 from siklus.assess.evidence.registered import versions_in
@@ -22,7 +22,7 @@ from siklus.registry.versions import Registry, Version
 from siklus.tracking.mlflow import open_tracking
 
 FETCHED = 2  # of a registry elsewhere: what the newest two say of themselves is brought here
-ENTRIES = 20_000  # of the journal that are read, the newest
+ENTRIES = 300  # of each kind that are read, the newest
 LOOKED_INTO = 20  # versions whose bundles are read, the newest
 
 
@@ -59,7 +59,8 @@ def _journal(project: OpenProject) -> Iterator[Sighting]:
     with open_control(url, file=project.paths.control_database) as control:
         if not control.has(TABLE):
             return
-        entries = Journal(control, project.settings.project.name).history(limit=ENTRIES)
+        journal = Journal(control, project.settings.project.name)
+        entries = [entry for kind in KINDS for entry in journal.history(limit=ENTRIES, kinds=(kind,))]
     yield from decided(entries)
 
 

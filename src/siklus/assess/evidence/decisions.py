@@ -82,7 +82,7 @@ Made = TypeVar("Made")
 
 
 def decided(entries: Iterable[Entry]) -> Iterator[Sighting]:
-    """The signs of all entries that show something."""
+    """The signs of all entries that show something; only those of `KINDS` do."""
     for entry in entries:
         if entry.kind in LIVE:
             yield _seen("live-decided", entry)
@@ -188,6 +188,8 @@ _KINDS: Mapping[str, Callable[[Entry], Iterator[Sighting]]] = {
     PROOF: _proof,
     DRILL: _drill,
 }
+
+KINDS = tuple(dict.fromkeys((*LIVE, *_KINDS)))
 
 
 def _evidence(entry: Entry, kind: type[Made]) -> Made | None:

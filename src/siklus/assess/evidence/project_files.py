@@ -24,6 +24,7 @@ STACKS = (
     *("docker-compose.y*ml", "deploy/kubernetes/**/kustomization.yaml"),
 )
 METRICS = ("deploy/prometheus/*.y*ml", "deploy/**/prometheus.yml", "prometheus/*.y*ml")
+COMMENT = re.compile(r"^\s*#.*$", re.MULTILINE)
 # A pipeline that only lints is none of a model's.
 ABOUT_MODELS = re.compile(r"\bsiklus\b|\bpytest\b", re.ASCII)
 BY_ITSELF = re.compile(
@@ -43,10 +44,20 @@ def files_in(project: OpenProject) -> Iterator[Sighting]:
     yield from _first("image-files", "an image's file", _found(root, IMAGES), root)
     yield from _first("stack-files", "a stack's file", _found(root, STACKS), root)
     yield from _first("metrics-files", "files for Prometheus", _found(root, METRICS), root)
-    pipelines = {path: _text(path) for path in _found(root, WORKFLOWS)}
-    own = [path for path, text in pipelines.items() if ABOUT_MODELS.search(text)]
+    yield from _pipelines(root)
+
+
+def _pipelines(root: Path) -> Iterator[Sighting]:
+    """A file that begins by itself may train by another one that it names."""
+    texts = {path: COMMENT.sub("", _text(path)) for path in _found(root, WORKFLOWS)}
+    training = [path for path, text in texts.items() if TRAINS.search(text)]
+    alone = [
+        path
+        for path, text in texts.items()
+        if BY_ITSELF.search(text) and (path in training or any(each.name in text for each in training))
+    ]
+    own = [path for path, text in texts.items() if ABOUT_MODELS.search(text) or path in alone]
     yield from _first("workflow", "a pipeline's file", own, root)
-    alone = [path for path in own if BY_ITSELF.search(pipelines[path]) and TRAINS.search(pipelines[path])]
     yield from _first("workflow-schedule", "a pipeline that trains by itself", alone, root)
 
 

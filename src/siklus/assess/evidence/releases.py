@@ -131,7 +131,9 @@ def _release(version: Version, bundles: Path) -> Release:
 def _training(release: Release, provenance: Provenance, paper: _Paper) -> Iterator[Sighting]:
     search, gated = paper.search, paper.gates
     if search is not None:
-        yield _seen("trained", release, f"trained on {provenance.data_rows:,} rows, by {provenance.triggered_by}")
+        yield _seen(
+            "trained", release, f"trained on {provenance.data_rows:,} rows, by {provenance.triggered_by}"
+        )
         yield _seen("contract-held", release, f"all {provenance.data_rows:,} rows keep the contract")
         yield from _searched(release, search)
     if provenance.data_digest and provenance.seed is not None and release.version.run_id:
