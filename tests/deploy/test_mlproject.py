@@ -5,11 +5,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from mlflow import MlflowClient
 
+from siklus.tracking.boundary import calling
 from tests.architecture.source import ROOT
 from tests.cli.projects import new_project, siklus, straight_rows
 from tests.doctor.patients import patient
@@ -193,7 +195,8 @@ def mlflow_run(
     )
 
 
-def _runs(store: str) -> list[object]:
-    client = MlflowClient(store)
-    places = [each.experiment_id for each in client.search_experiments()]
-    return list(client.search_runs(places))
+def _runs(store: str) -> list[Any]:
+    with calling(store):
+        client = MlflowClient(store)
+        places = [each.experiment_id for each in client.search_experiments()]
+        return list(client.search_runs(places))
