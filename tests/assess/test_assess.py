@@ -180,6 +180,27 @@ def test_on_a_terminal_an_answer_is_asked_for_and_kept(project: Path) -> None:
     assert (name, given.answer, given.reason) == ("privacy", "by hand", "wiki/privacy")
 
 
+def test_whoever_has_enough_ends_and_what_was_answered_is_kept(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = [*SIKLUS, "assess", "--ask", "-C", str(project)]
+    asked = subprocess.Popen(words, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, close_fds=True)
+    os.close(theirs)
+    try:
+        terminal = Terminal(ours)
+        terminal.type("n", after="a/b/n")
+        terminal.type("\x04", after="a/b/n")
+        said, _ = asked.communicate(timeout=ENOUGH_SECONDS)
+        assert asked.returncode == 0
+    finally:
+        asked.kill()
+        asked.wait()
+        os.close(ours)
+    assert b"Google MLOps" in said
+    assert [given.answer for given in read_answers(project, today=datetime.now(UTC).date()).values()] == [
+        "no"
+    ]
+
+
 class Terminal:
     """The end at which a person sits."""
 

@@ -96,8 +96,9 @@ def _table(name: str, given: Answer) -> str:
         "answer": _quoted(given.answer),
         "who": _quoted(given.who),
         "date": given.date.isoformat(),
-        "reason": _quoted(given.reason),
     }
+    if given.reason:
+        lines["reason"] = _quoted(given.reason)
     return "\n".join(
         [f"# {QUESTIONS[name].asks}", f"[{name}]", *(f"{k} = {v}" for k, v in lines.items()), ""]
     )

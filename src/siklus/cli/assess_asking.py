@@ -1,5 +1,6 @@
 """Asking people what only they know, on a terminal; each answer is kept at once."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,11 +14,11 @@ from siklus.errors import AssessError
 from siklus.project.tables import near
 
 Asked = tuple[str, Question]
+WIDTH = 80
 MEANINGS: Mapping[Reply, str] = {
     "automatic": "something does it again and again, without anybody",
     "by hand": "somebody does it, and writes down what came of it",
-    "yes": "yes",
-    "no": "no, or nobody knows",
+    "no": "nobody does it, or nobody knows",
 }
 
 
@@ -40,22 +41,27 @@ def open_questions(answers: Mapping[str, Answer], *, today: date, last: timedelt
 def ask_all(
     asked: Sequence[Asked], answers: Mapping[str, Answer], *, root: Path, who: str, today: date
 ) -> None:
-    """Ask them one after the other; Ctrl-C leaves the rest open. FileError FS001."""
+    """Ask them one after the other; Ctrl-C or Ctrl-D leaves the rest open. FileError FS001."""
     kept = dict(answers)
-    _say(f"{len(asked)} questions. An empty line leaves one as it is; Ctrl-C ends.\n")
-    for number, (name, question) in enumerate(asked, start=1):
-        _say(f"{number}. [{name}] {question.asks}")
-        for reply in question.replies:
-            _say(f"     {reply[0]}  {reply}" + ("" if reply == "yes" else f": {MEANINGS[reply]}"))
-        before = answers.get(name)
-        if before is not None:
-            _say(f"     so far: {before.answer}, says {before.who} on {before.date} ({before.reason})")
-        reply_given = _reply(question)
-        if reply_given is not None:
-            reason = _reason(reply_given)
-            kept[name] = Answer(answer=reply_given, who=who, date=today, reason=reason)
-            path = write_answers(root, kept)
-            _say(f"     → {path}\n")
+    _say(f"{len(asked)} questions. An empty line leaves one as it is; Ctrl-C ends.")
+    try:
+        for number, (name, question) in enumerate(asked, start=1):
+            _ask(f"{number}. [{name}] {question.asks}", question, before=answers.get(name))
+            reply = _reply(question)
+            if reply is not None:
+                kept[name] = Answer(answer=reply, who=who, date=today, reason=_reason(reply))
+                _say(f"   → {write_answers(root, kept)}")
+    except typer.Abort:
+        _say("\nThe rest stays open.\n")
+
+
+def _ask(text: str, question: Question, *, before: Answer | None) -> None:
+    _say("\n" + textwrap.fill(text, WIDTH, subsequent_indent="   "))
+    for reply in question.replies:
+        _say(f"     {reply[0]}  {reply}" + (f": {MEANINGS[reply]}" if reply in MEANINGS else ""))
+    if before is not None:
+        why = f" ({before.reason})" if before.reason else ""
+        _say(f"     so far: {before.answer}, says {before.who} on {before.date}{why}")
 
 
 def _reply(question: Question) -> Reply | None:
