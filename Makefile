@@ -21,13 +21,14 @@ PYTEST := $(PYTHON_IN_VENV) -m pytest
 # Its wheels differ from machine to machine (CPU, CUDA), so one lock with hashes cannot name it.
 TORCH := torch==2.13.0
 
-.PHONY: help setup demo test check bench nightly format lock clean
+.PHONY: help setup demo test check bench containers nightly format lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo      real flights: from a table to answered requests, in minutes (ARGS=--fast for less)"
 	@echo "make test      make check, then every test that is not slow"
 	@echo "make check     ruff, mypy --strict, the architecture tests"
+	@echo "make containers the images: built, run, stopped, by Podman"
 	@echo "make nightly   every test, the slow ones and PyTorch's too"
 	@echo "make bench     the serving path beside other servers (ARGS=--quick for less)"
 	@echo "make docs      the documentation site, in build/site (index.html opens from there, without a server)"
@@ -65,8 +66,14 @@ servers:
 test: lint servers
 	$(PYTEST) -n 2 -m "not slow" $(ARGS)
 
-# A soak of ten minutes is among these; SIKLUS_SOAK_MINUTES=1 makes it a short one.
-nightly: lint servers
+# Images built and run by Podman, which is installed where it may be.
+containers: $(READY)
+	@sh .ci/servers containers
+	$(PYTEST) -m containers $(ARGS)
+
+# A soak of ten minutes is among these; SIKLUS_SOAK_MINUTES=1 makes it a short one. So are all images.
+nightly: lint
+	@sh .ci/servers containers
 	$(PYTHON_IN_VENV) -m pip install --quiet "$(TORCH)" --editable ".[torch]"
 	$(PYTEST) -n 2 --hypothesis-profile=nightly $(ARGS)
 
