@@ -53,7 +53,7 @@ def shipped(containers: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "d.csv").write_text(_rows())
     wheel = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
     subprocess.run([*wheel, "--wheel-dir", folder / "deploy", ROOT], check=True, timeout=300)
-    for words in (("contract", "infer"), ("train",), ("deploy", "docker", "--with-data")):
+    for words in (("contract", "infer", "--write"), ("train",), ("deploy", "docker", "--with-data")):
         assert main([*words, "-C", str(folder)]) == 0, words
     return folder
 

@@ -48,7 +48,7 @@ def podman(*words: str, seconds: float = SECONDS, check: bool = True) -> subproc
 
 
 def require_podman() -> None:
-    """Where no container can run: skip, or fail where servers are a must. Makes the base image that misses."""
+    """Where no container can run: skip, or fail where servers are a must. Makes a base that misses."""
     if shutil.which("podman") is None:
         _unable("podman is not installed (`make containers` installs it where it may)")
     if podman("image", "exists", BASE, check=False).returncode != 0:
@@ -73,7 +73,7 @@ def _unable(reason: str) -> None:
 
 
 def build(name: str, dockerfile: str, context: Path) -> None:
-    """With this machine's certificates, which do not stay in the image; in the format that has health checks."""
+    """With this machine's certificates, which do not stay in it; in the format that has health checks."""
     trust = [f"--volume={CERTIFICATES}:{CERTIFICATES}:ro"] if CERTIFICATES.exists() else []
     words = ["build", "--format=docker", "--pull=never", "--network=host", *trust, "--tag", name]
     podman(*words, "--file", str(context / dockerfile), str(context), seconds=BUILD_SECONDS)
