@@ -15,6 +15,7 @@ from siklus.deploy.cluster.words import PORT, sealed_words, stack_words
 from siklus.deploy.drafts import Draft
 from siklus.deploy.images.docker import data_file, image_of, trusted_keys
 from siklus.deploy.rendering import render
+from siklus.deploy.stack.images import IMAGES
 from siklus.deploy.watching.prometheus import rule_files
 from siklus.monitor.alerts.rules import Rule
 from siklus.project.durations import duration_of, seconds_of
@@ -22,7 +23,6 @@ from siklus.project.file import FILE_NAME, OpenProject
 
 USER = 10001  # that the images run as
 NFS_SETTLE = 90  # seconds: NFS may show a directory as it was for a minute, and the loop looks meanwhile
-PROMETHEUS = "prom/prometheus:v2.53.4"
 STORAGE = "20Gi"
 FIRST_TRAINING = 3600  # seconds that the loop may take before it answers
 FEEDBACK_URL = "$(FEEDBACK_URL)"  # which Kubernetes fills in
@@ -133,7 +133,7 @@ def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict
         "loop_ports": loop_ports(settings, stores=stores, prometheus=addresses.prometheus),
         "ingress_namespace": cluster.ingress,
         "prometheus_namespace": cluster.prometheus,
-        "prometheus_image": PROMETHEUS,
+        "prometheus_image": IMAGES.prometheus,
         "addresses": addresses,
         "url": deploy.url,
         "feedback_url": deploy.url or f"http://{n}-loop.{namespace}:{PORT}",
