@@ -51,6 +51,22 @@ def test_what_differs_from_the_commit_is_dirty(repository: Path, change: str) ->
     assert state.dirty
 
 
+def test_what_is_written_by_us_may_differ(repository: Path) -> None:
+    inner = repository / "inner"
+    inner.mkdir()
+    (inner / "Dockerfile").write_text("ARG VERSION=1\n")
+    git(repository, "add", "inner/Dockerfile")
+    git(repository, "commit", "-m", "second")
+    (inner / "Dockerfile").write_text("ARG VERSION=2\n")
+    for root, name in ((repository, "inner/Dockerfile"), (inner, "Dockerfile")):
+        found = source_state(root), source_state(root, besides=(name,))
+        assert [each and each.dirty for each in found] == [True, False]
+    (repository / "train.py").write_text("a = 2\n")
+    state = source_state(inner, besides=("Dockerfile",))
+    assert state is not None
+    assert state.dirty, "another file counts, wherever it is"
+
+
 def test_what_git_ignores_is_not_dirty(repository: Path) -> None:
     (repository / ".git" / "info" / "exclude").write_text(".siklus/\n")
     (repository / ".siklus").mkdir()

@@ -3,7 +3,7 @@
 import os
 import platform
 import subprocess
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from importlib.metadata import distributions
 from pathlib import Path
@@ -27,9 +27,13 @@ class SourceState:
         return tags if self.remote is None else {**tags, "mlflow.source.git.repoURL": self.remote}
 
 
-def source_state(root: Path) -> SourceState | None:
-    """The state of the repository around ``root``; None without git, a repository or a first commit."""
-    status = _git(root, "status", "--porcelain=v2", "--branch", "--untracked-files=normal")
+def source_state(root: Path, *, besides: Sequence[str] = ()) -> SourceState | None:
+    """The state of the repository around ``root``; None without git, a repository or a first commit.
+
+    ``besides``: files below ``root`` in which a difference counts for nothing.
+    """
+    looked_at = [":/", *(f":(exclude,literal){name}" for name in besides)]
+    status = _git(root, "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", *looked_at)
     if status is None:
         return None
     lines = status.splitlines()
