@@ -6,8 +6,8 @@ from msgspec import Struct
 
 from siklus.project.sections import Project
 
-WORKER_MIB, SERVER_MIB = 160, 96  # of memory; what workers share counts once
-ROOM = 3  # times the request: large batches, and two models while one is swapped
+WORKER_MIB, SERVER_MIB = 96, 64  # of memory: twice what was seen with a small model
+ROOM = 4  # times the request: large batches, and two models while one is swapped
 CPU_MILLIS = 500  # of a worker
 LOOP_MIB = 4096  # the loop's training beside its server
 FAREWELL = 5  # seconds in which every node hears that a pod goes

@@ -9,7 +9,7 @@ from siklus.deploy.rendering import packaged
 SERVE_LOCK = "requirements-serve.lock"
 LOOP_LOCK = "requirements-loop.lock"
 NATIVE_LOCK = "requirements-native.lock"
-SKLEARN = frozenset({"joblib", "narwhals", "scikit-learn", "scipy", "threadpoolctl"})
+SKLEARN = frozenset({"cloudpickle", "joblib", "narwhals", "scikit-learn", "scipy", "threadpoolctl"})
 FRAME = frozenset({"pandas", "python-dateutil", "tzdata"})
 SIGNATURES = frozenset({"cffi", "cryptography", "pycparser"})  # 13 MB of a server that trusts no keys
 

@@ -60,15 +60,17 @@ def put_bundle(bundle: Path, directory: Path) -> None:
     if target.exists() and not (target / FILE_NAME).is_file():
         raise DeployError("DP013", f"{target} is no bundle", expected="nothing there, or a sealed bundle")
     with directory_atomic(target) as draft:
-        # Without their owner's bits: whoever serves is another user in the image.
         shutil.copytree(
             bundle, draft, dirs_exist_ok=True, copy_function=shutil.copyfile, ignore=_leaves, symlinks=True
         )
         verify(draft, read_manifest(draft))
+        for path in draft.rglob("*"):
+            # Whoever serves is another user in the image than here.
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _leaves(_folder: str, names: list[str]) -> list[str]:
-    return [name for name in names if name in (MLFLOW_LEAVES,)]
+    return [name for name in names if name == MLFLOW_LEAVES]
 
 
 def _if_like(pattern: re.Pattern[str], word: str | None) -> str:
