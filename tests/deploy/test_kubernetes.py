@@ -14,6 +14,8 @@ from hypothesis import strategies as st
 from siklus.cli.main import main
 from siklus.deploy.cluster.naming import LONGEST, cluster_name
 from siklus.deploy.drafts import LIST
+from siklus.project.file import read_project
+from siklus.project.notify import Mail
 from tests.architecture.source import ROOT
 from tests.deploy.clusters import (
     FULL,
@@ -243,7 +245,23 @@ def test_secrets_are_named_and_never_held(full: Path, overlays: dict[str, list[d
     [loop] = pods(overlays["production"])["flights-loop"]["containers"]
     variables = {each["name"]: each for each in loop["env"]}
     assert variables["CHAT_URL"]["valueFrom"]["secretKeyRef"]["key"] == "chat-url"
-    assert variables["SIKLUS_NOTIFY__OPS-MAIL__PASSWORD_FILE"]["value"] == "/srv/secrets/ops-mail-password"
+    moved = "SIKLUS_NOTIFY__OPS-MAIL__PASSWORD_FILE"
+    assert variables[moved]["value"] == "/srv/secrets/ops-mail-password"
+    settings = read_project(
+        full / "components/loop/project/siklus.toml", environment={moved: variables[moved]["value"]}
+    )
+    mail = settings.notify["ops-mail"]
+    assert isinstance(mail, Mail)
+    assert mail.password_file == "/srv/secrets/ops-mail-password"
+    [volume] = [each for each in pods(overlays["production"])["flights-loop"]["volumes"] if "secret" in each]
+    assert [each["key"] for each in volume["secret"]["items"]] == ["ops-mail-password"]
+    assert volume["secret"]["defaultMode"] == 0o440
+
+
+def test_files_that_nothing_brings_along_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    more = '[notify.near]\nkind = "mail"\nto = ["a@example.com"]\nca_file = "ca.pem"\n'
+    manifests(tmp_path, more)
+    assert "ca.pem, which [notify.near] ca_file names" in capsys.readouterr().err
 
 
 def test_the_project_goes_along_as_it_is(full: Path, overlays: dict[str, list[dict[str, Any]]]) -> None:

@@ -156,4 +156,16 @@ def _remarks(project: OpenProject, words: Mapping[str, object]) -> Iterator[str]
     data = data_file(project)
     if data is not None:
         yield f"{data} is a file: the loop trains if its image has it, `siklus deploy docker --with-data`."
+    for key, file in _left_behind(project):
+        yield f"Neither image has {file}, which {key} names: mount it."
     yield f"Before production: URLs in overlays/production/kustomization.yaml, and the Secret {n}-secrets."
+
+
+def _left_behind(project: OpenProject) -> Iterator[tuple[str, str]]:
+    """Keys of siklus.toml that name files which nothing brings along, with the files."""
+    settings = project.settings
+    for name, receiver in settings.notify.items():
+        if (file := getattr(receiver, "ca_file", None)) is not None:
+            yield f"[notify.{name}] ca_file", file
+    if settings.retrain.trusted is not None:
+        yield "[retrain] trusted", settings.retrain.trusted
