@@ -83,7 +83,8 @@ class TrustedKeys:
             return
         wanted = "one signed by " + " or ".join(str(key) for key in map(known_as, self.keys))
         if not signatures:
-            raise BundleError("BN015", f"{bundle}: it is not signed", expected=wanted)
+            how = f"{wanted}; `siklus sign` does that"
+            raise BundleError("BN015", f"{bundle}: it is not signed", expected=how)
         false = [key for key in self.keys if any(each.key == key.id for each in signatures)]
         if false:
             told = f"{bundle}: the signature of {known_as(false[0])} is not one of this manifest"
