@@ -38,13 +38,13 @@ def rendered(folder: Path) -> Path:
 
 
 def text_of(files: Path) -> dict[str, str]:
-    """By their paths."""
+    """By their paths; `.env` without its dot, since no repository should hold a file of that name."""
     found = [path for path in sorted(files.rglob("*")) if path.is_file()]
     names = {path.relative_to(files).as_posix(): path for path in found}
     return {
-        name: path.read_text()
+        "env" if name == ".env" else name: path.read_text()
         for name, path in names.items()
-        if not name.startswith(("secrets/", "grafana/"))
+        if not name.startswith(ELSEWHERE)
     }
 
 

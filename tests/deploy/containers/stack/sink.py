@@ -5,11 +5,12 @@ import time
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
 
 
 class Keep:
-    async def handle_DATA(self, _server: object, _session: object, envelope: object) -> str:
-        (Path(sys.argv[1]) / f"{time.time_ns()}.eml").write_bytes(envelope.content)
+    async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 - as aiosmtpd calls it
+        (Path(sys.argv[1]) / f"{time.time_ns()}.eml").write_bytes(bytes(envelope.content or b""))
         return "250 kept"
 
 
