@@ -1,7 +1,6 @@
 """What is taken out of an image: nothing that is needed, and libraries still load."""
 
 import ctypes
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,18 +14,21 @@ from tests.architecture.source import SRC
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
-    """A shared library with whatever its wheel has behind what is loaded."""
+    """A shared library with something behind what is loaded, as most wheels have it."""
     path = tmp_path / "lib.so"
-    shutil.copyfile(msgspec._core.__file__, path)
+    path.write_bytes(Path(msgspec._core.__file__).read_bytes() + b"symbols" * 1000)
     return path
 
 
 def test_a_cut_library_is_loaded_as_before(library: Path) -> None:
     before = library.stat().st_size
+    linked = library.with_name("cache.so")
+    linked.hardlink_to(library)
     saved = cut_symbols(library)
-    assert 0 < saved == before - library.stat().st_size
+    assert 7000 <= saved == before - library.stat().st_size
     assert ctypes.CDLL(str(library)).PyInit__core
     assert cut_symbols(library) == 0, "there is nothing left to cut"
+    assert linked.stat().st_size == before, "where an installer keeps its packages, they stay whole"
 
 
 @pytest.mark.parametrize("content", [b"", b"\x7fELF", b"\x7fELF\x01\x01" + bytes(80), b"! a linker's text"])
@@ -42,7 +44,7 @@ def test_only_what_is_listed_goes(tmp_path: Path) -> None:
     gone = [
         "numpy/tests/t.py",
         "numpy/a.pyi",
-        "numpy/f2py/x.py",
+        "numpy/distutils/x.py",
         "siklus/train/run.py",
         "onnxruntime/tools/x.py",
     ]

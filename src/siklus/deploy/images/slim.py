@@ -22,7 +22,6 @@ NEEDLESS: Mapping[str, str] = {
     "**/*.a": "linkers",
     "numpy/_core/_*_tests.*.so": "numpy's tests",
     "numpy/_core/_simd.*.so": "numpy's tests",
-    "numpy/f2py": "Fortran's compilers",
     "numpy/distutils": "builds of C extensions",
     "onnxruntime/capi/libonnxruntime.so.*": "programs in C; Python's own copy lies beside it",
     "onnxruntime/quantization": "whoever makes models",
@@ -63,7 +62,11 @@ def cut_symbols(library: Path) -> int:
     # No table of sections any more: where it lay, how long an entry is, how many, and who names them.
     struct.pack_into("<Q", content, SECTIONS_AT, 0)
     struct.pack_into("<HHH", content, SECTION_SIZE, 0, 0, 0)
-    library.write_bytes(content[:end])
+    # Another file under its name: an installer may have linked this one to where it keeps all its packages.
+    cut = library.with_name(f"{library.name}.cut")
+    cut.write_bytes(content[:end])
+    shutil.copymode(library, cut)
+    cut.replace(library)
     return len(content) - end
 
 
