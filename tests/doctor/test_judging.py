@@ -4,19 +4,24 @@ from typing import Any
 
 import pytest
 
+from siklus.cli.up import LOCK
 from siklus.doctor.asking import Answered
+from siklus.doctor.checks import MACHINE, PROJECT
 from siklus.doctor.clock import Clock, judge_clock
 from siklus.doctor.databases import Database, judge_database
 from siklus.doctor.disk import Disk, judge_disk
 from siklus.doctor.limits import Limits, Needs, judge_limits
 from siklus.doctor.log import Kept, judge_log
+from siklus.doctor.packages import CANDIDATES as EXTRAS
 from siklus.doctor.packages import Optional, Package, judge_optional, judge_packages, judge_proven, older
 from siklus.doctor.permissions import SecretFile, judge_secret
 from siklus.doctor.ports import Holder, Port, judge_port
-from siklus.doctor.processes import Running, judge_running
+from siklus.doctor.processes import UP, Running, judge_running
 from siklus.doctor.prometheus import Scraped, judge_scraped
 from siklus.doctor.served import judge_revision
 from siklus.doctor.tracking import Server, Store, judge_server, judge_store
+from siklus.train.candidates import CANDIDATES
+from tests.architecture.source import ROOT
 from tests.doctor.patients import states, the
 
 GB, MB = 10**9, 10**6
@@ -264,6 +269,13 @@ def test_a_model_that_was_proven_with_a_newer_runtime_is_noted() -> None:
 )
 def test_versions_are_compared_by_their_numbers(found: str, least: str, expected: bool) -> None:
     assert older(found, least) is expected
+
+
+def test_what_stands_elsewhere_too_stands_there_alike() -> None:
+    assert UP == LOCK
+    assert set(EXTRAS) <= set(CANDIDATES)
+    page = (ROOT / "docs" / "doctor.md").read_text()
+    assert [name for name in {**MACHINE, **PROJECT} if f"| `{name}` |" not in page] == []
 
 
 def test_what_is_decided_and_not_published_is_noted() -> None:

@@ -156,7 +156,7 @@ def test_a_segment_whose_writer_died_is_noted(tmp_path: Path) -> None:
     segment.append((0, b"a record"))
     assert the(seen(case_of(tmp_path), "log")).state == "ok"
     segment.let_go()
-    assert "1 segments of writers that died" in the(seen(case_of(tmp_path), "log")).found
+    assert "1 segment of writers that died" in the(seen(case_of(tmp_path), "log")).found
 
 
 def test_a_control_file_is_asked_and_a_broken_one_told(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from siklus.doctor.mounts import mount_of
 
 # Who puts which file there.
 MARKS: Mapping[str, Path] = {"Docker": Path("/.dockerenv"), "Podman": Path("/run/.containerenv")}
+NAMED = "container"  # the variable of the environment in which Podman and systemd say who runs it
 KUBERNETES = Path("/var/run/secrets/kubernetes.io")
 ABOUT = "machine"
 
@@ -20,13 +21,8 @@ def check_machine(case: Case) -> Sequence[Finding]:
         return [note(ABOUT, told, mend="`siklus deploy docker` makes an image")]
     inside = "Kubernetes" if KUBERNETES.exists() else None
     inside = inside or next((name for name, mark in MARKS.items() if mark.exists()), None)
+    inside = inside or case.environment.get(NAMED)
     where = "no container" if inside is None else f"a container of {inside}"
     mount = mount_of(Path("/"))
     closed = mount is not None and mount.read_only
-    root = ", its root read-only" if closed else ""
-    if closed and case.project is not None:
-        state = mount_of(case.home)
-        if state is not None and state.read_only:
-            told = f"{where}{root}, and the state directory with it: {case.home}"
-            return [note(ABOUT, told, mend="a volume at [state] directory")]
-    return [ok(ABOUT, f"{where}{root}")]
+    return [ok(ABOUT, f"{where}{', its root read-only' if closed else ''}")]

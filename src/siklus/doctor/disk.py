@@ -42,7 +42,7 @@ def judge_disk(disk: Disk) -> list[Finding]:
     free = f"{amount(disk.free, 'bytes')} of {amount(disk.total, 'bytes')} are free at {disk.path}"
     found = []
     if disk.refused:
-        cure = f"a disk that can be written, or `chown -R $(id -u) {disk.path}`"
+        cure = f"`chown -R $(id -u) {disk.path}`; in a container, a volume mounted there"
         found.append(trouble(ABOUT, f"{disk.path} cannot be written: {disk.refused}", mend=cure))
     if disk.free < LEAST_FREE:
         found.append(trouble(ABOUT, f"only {free}", mend=see))

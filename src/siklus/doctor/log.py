@@ -9,7 +9,7 @@ from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.doctor.locks import held_locks, holder
 from siklus.ledgers.totals import read_totals
-from siklus.monitor.amounts import amount
+from siklus.monitor.amounts import amount, counted
 from siklus.project.file import OpenProject
 from siklus.records.layout import Layout
 from siklus.records.segments import OPEN
@@ -37,12 +37,12 @@ def judge_log(log: Kept) -> list[Finding]:
         cure = "a quicker disk, or one with room: `siklus doctor` measures it; see docs/records.md"
         found.append(trouble(ABOUT, told, mend=cure))
     if log.damaged:
-        told = f"{log.damaged} segments held unreadable places, and are kept in {log.where}/damaged"
+        told = f"{counted(log.damaged, 'segment')} with unreadable places in {log.where}/damaged"
         found.append(
             note(ABOUT, told, mend="`siklus log` leaves out what was unreadable; look, then `rm` them")
         )
     if log.abandoned:
-        told = f"{log.abandoned} segments of writers that died are not sealed; readers read them as they are"
+        told = f"{counted(log.abandoned, 'segment')} of writers that died, not sealed; they can be read"
         found.append(note(ABOUT, told, mend="the next `siklus serve` or `siklus up` seals them"))
     if found:
         return found
@@ -57,7 +57,6 @@ def check_log(_case: Case, project: OpenProject) -> Sequence[Finding]:
         return [note(ABOUT, "is switched off: no drift by labels, no retraining on answers", mend=cure)]
     layout, held = Layout(project.paths.records), held_locks()
     servers = read_totals(project.paths.run / "counters").servers
-    open_ones = list(layout.segments.glob(f"*{OPEN}"))
     return judge_log(
         Kept(
             where=str(layout.root),
@@ -65,7 +64,7 @@ def check_log(_case: Case, project: OpenProject) -> Sequence[Finding]:
             most=records.keep_bytes,
             written=sum(server.total("log", "written") for server in servers),
             dropped=sum(server.total("log", "dropped") for server in servers),
-            abandoned=sum(holder(file, held) is None for file in open_ones) if held or open_ones else 0,
+            abandoned=sum(holder(file, held) is None for file in layout.segments.glob(f"*{OPEN}")),
             damaged=len(list(layout.damaged.glob("*"))),
         )
     )

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
+from siklus.doctor.mounts import mount_of
 from siklus.project.file import OpenProject
 from siklus.project.notify import GitHub, Mail, Webhook
 from siklus.records.ids import KEY_FILE
@@ -65,6 +66,10 @@ def check_permissions(_case: Case, project: OpenProject) -> Sequence[Finding]:
 
 
 def _closed(folder: Path) -> Finding:
+    mount = mount_of(folder.absolute())
+    if mount is not None and mount.read_only:
+        cure = "a volume mounted there, or another [state] directory"
+        return trouble(ABOUT, f"{folder} lies on a disk that is mounted read-only", mend=cure)
     return trouble(ABOUT, f"{folder} cannot be written by this user", mend=f"`chown -R $(id -u) {folder}`")
 
 
