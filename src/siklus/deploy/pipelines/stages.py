@@ -159,8 +159,8 @@ def _model() -> tuple[Stage, ...]:
         ),
         Stage(
             name="bundle",
-            about="the sealed bundle of the version that answers, for the image and for production",
-            commands=(("siklus", "deploy", "docker", "--bundle-only"),),
+            about="the sealed bundle of the version just registered, for the image and for production",
+            commands=(("siklus", "deploy", "docker", "--version", "latest", "--bundle-only"),),
             artifacts=(BUNDLE, DOCKERFILE),
         ),
         Stage(
