@@ -19,20 +19,25 @@ app = command_app()
 @app.command()
 def verify(
     what: Annotated[
-        str, typer.Argument(help="A bundle's folder, or a version: a number, a stage or `latest`.")
+        str,
+        typer.Argument(
+            metavar="BUNDLE|VERSION", help="A bundle's folder, or a version: a number, a stage or `latest`."
+        ),
     ],
     key: Annotated[
         list[Path] | None,
         typer.Option(
-            "--key", help="A public key that must have signed it; repeatable: one of them is enough."
+            "--key",
+            metavar="FILE",
+            help="A public key that must have signed it; repeatable: one of them is enough.",
         ),
     ] = None,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
 ) -> int:
-    """Check a bundle: its files, its model's golden rows, and who has signed it; 1 if anything fails.
+    """Check a bundle: its files, its model's golden rows, and who has signed it.
 
-    Of a version, [serve] trusted_keys are asked for where no --key is given.
+    Exit code 1 if anything fails. Of a version, [serve] trusted_keys are asked for where no --key is given.
     """
     keys = read_trusted([str(file) for file in key or ()], root=Path())
     folder = Path(what)
