@@ -14,8 +14,8 @@ from siklus.cli.output import JsonFlag, command_app, print_json, remarks, result
 from siklus.deploy.pipelines.record import PipelineRun, keep
 from siklus.deploy.pipelines.running import Workbench, engine_here, lacking, run, scanner_here
 from siklus.deploy.pipelines.stages import (
-    DOCKERFILE,
     RELEASE_STAGES,
+    STAMPED,
     Shipping,
     Stage,
     Words,
@@ -64,8 +64,8 @@ def ci_command(
     asked = {first, until, *(stages or ())}
     if undeployable(found.settings.deploy) and (deploy or asked & set(RELEASE_STAGES)):
         raise _undeployable(found)
-    # An earlier run has written into it which version it built.
-    source = source_state(found.paths.root, besides=(DOCKERFILE,))
+    # An earlier run has written into them which version it built.
+    source = source_state(found.paths.root, besides=STAMPED)
     shipping = _shipping(found, source, offer=offer)
     wanted = chosen(stages_of(shipping), names=stages or (), first=first, until=until)
     bench = _bench(found, remote=deploy, quiet=as_json)

@@ -14,6 +14,7 @@ REQUIREMENTS = f"{FOLDER}/requirements.txt"
 RELEASE = f"{FOLDER}/release.sh"
 DOCKERFILE = "deploy/docker/Dockerfile"
 LOOP_DOCKERFILE = "deploy/docker/loop.Dockerfile"
+STAMPED = (DOCKERFILE, "deploy/docker/.siklus-deploy.json")  # say which version the bundle is
 BUNDLE = "deploy/docker/bundle"
 PAPERS = f"{FOLDER}/papers"
 SEVERE = ("--severity", "HIGH,CRITICAL", "--ignore-unfixed", "--exit-code", "1")  # of trivy
