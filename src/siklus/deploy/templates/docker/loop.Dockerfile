@@ -15,7 +15,7 @@ COPY {{ wheel }} /build/
 RUN pip --python /srv/venv/bin/python install --no-cache-dir --no-compile --no-deps /build/{{ wheel_name }}
 {% endif %}
 # Whoever only reads cannot keep bytecode; a training starts a process many times.
-RUN python -m compileall -q /srv/venv \
+RUN python -m compileall -q -j 0 /srv/venv \
     && install --directory --owner=10001 --group=10001 /build/state /build/run
 
 FROM {{ base }}

@@ -10,7 +10,7 @@ RUN pip --python /srv/venv/bin/python install --no-cache-dir --no-compile \
         --no-deps --require-hashes --requirement /build/requirements-loop.lock \
     && pip --python /srv/venv/bin/python install --no-cache-dir --no-compile --no-deps siklus==1.2.0
 # Whoever only reads cannot keep bytecode; a training starts a process many times.
-RUN python -m compileall -q /srv/venv \
+RUN python -m compileall -q -j 0 /srv/venv \
     && install --directory --owner=10001 --group=10001 /build/state /build/run
 
 FROM python:3.12-slim-bookworm

@@ -11,7 +11,7 @@ RUN pip --python /srv/venv/bin/python install --no-cache-dir --no-compile \
 COPY deploy/siklus-1.2.0-py3-none-any.whl /build/
 RUN pip --python /srv/venv/bin/python install --no-cache-dir --no-compile --no-deps /build/siklus-1.2.0-py3-none-any.whl
 # Whoever only reads cannot keep bytecode; a training starts a process many times.
-RUN python -m compileall -q /srv/venv \
+RUN python -m compileall -q -j 0 /srv/venv \
     && install --directory --owner=10001 --group=10001 /build/state /build/run
 
 FROM python:3.11-slim-bookworm
