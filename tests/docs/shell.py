@@ -72,7 +72,8 @@ class Shell:
     def write(self, name: str, text: str, *, append: bool) -> None:
         """A file of a page, in the folder where the shell is now."""
         here, _code = self._say("pwd")
-        with (Path(here.strip()) / name).open("a" if append else "w", encoding="utf-8") as file:
+        folder = Path(here.strip().replace("~", str(self._home), 1))
+        with (folder / name).open("a" if append else "w", encoding="utf-8") as file:
             file.write(self._own(text))
 
     def background(self) -> str:
@@ -114,7 +115,7 @@ class Shell:
             with suppress(OSError, psutil.Error):
                 if os.getsid(process.pid) == self._bash.pid:
                     process.kill()
-        self._bash.wait()
+        self._bash.communicate()
 
 
 def _free_ports(count: int) -> list[str]:
