@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from siklus.errors import TrackingError
-from siklus.tracking.mlflow import Tracking, Trial
+from siklus.tracking.mlflow import PARENT_TAG, Tracking, Trial
 from tests.tracking.stores import new_name, store
 
 
@@ -58,6 +58,20 @@ def test_runs_of_one_experiment_stand_together(tracking: Tracking, experiment: s
     with tracking.run(experiment=experiment, name="two") as two:
         pass
     assert read(tracking, one.id).info.experiment_id == read(tracking, two.id).info.experiment_id
+
+
+@pytest.mark.parametrize("foreign", ["0123456789abcdef0123456789abcdef", "../../etc", "x" * 300, ""])
+def test_a_run_stands_below_the_one_that_it_is_a_part_of_where_this_store_has_it(
+    tracking: Tracking, experiment: str, foreign: str
+) -> None:
+    """`mlflow run` may keep its own run in another store, and hand its number on all the same."""
+    with tracking.run(experiment=experiment, name="outer") as outer:
+        with tracking.run(experiment=experiment, name="inner", parent=outer.id) as inner:
+            pass
+        with tracking.run(experiment=experiment, name="alone", parent=foreign) as alone:
+            pass
+    assert read(tracking, inner.id).data.tags[PARENT_TAG] == outer.id
+    assert PARENT_TAG not in read(tracking, alone.id).data.tags
 
 
 @pytest.mark.parametrize(
