@@ -44,7 +44,6 @@ class Elements(HTMLParser):
 def test_what_has_become_of_it_stands_below_what_was_sealed(tmp_path: Path) -> None:
     found = evidence(sealed(tmp_path / "bundle", card="# flights\n\nSealed words.\n", evaluation=MEASURED))
     lived = Lived(
-        since=datetime(2026, 1, 1, tzinfo=UTC),
         until=NOW,
         predictions=12_345,
         labelled=1_200,
@@ -58,8 +57,7 @@ def test_what_has_become_of_it_stands_below_what_was_sealed(tmp_path: Path) -> N
         "- Version 7 of flights, production.",
         "- Signature: signed by anna.pub.",
         "- A note: Two lines",
-        "- 12,345 answers from 2026-01-01 00:00 until 2026-02-01 12:00 UTC, 1,200 of them with their "
-        "outcome.",
+        "- 12,345 answers in the log here, until 2026-02-01 12:00 UTC; 1,200 of them with their outcome.",
         "- mae of these: 12 (11.5 to 12.5); in the evaluation 9.5 (9 to 10).",
     ):
         assert line in text.splitlines()
@@ -67,7 +65,7 @@ def test_what_has_become_of_it_stands_below_what_was_sealed(tmp_path: Path) -> N
 
 def test_without_outcomes_nothing_is_claimed(tmp_path: Path) -> None:
     found = evidence(sealed(tmp_path / "bundle"))
-    lived = Lived(since=NOW, until=NOW, predictions=10, labelled=0, metric="mae", found=None)
+    lived = Lived(until=NOW, predictions=10, labelled=0, metric="mae", found=None)
     assert "is not known yet" in living_card(found, Since(lived=lived))
     assert "Nothing that could be read here" in living_card(found, Since())
 

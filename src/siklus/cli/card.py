@@ -90,7 +90,6 @@ def _lived(project: OpenProject, bundle: Bundle, *, now: datetime) -> Lived | No
         return None
     estimate = own[0].metrics.get(report.metric)
     return Lived(
-        since=own[0].since,
         until=own[0].until,
         predictions=own[0].labels.predictions,
         labelled=own[0].labels.labelled,

@@ -23,10 +23,9 @@ class Registered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lived(msgspec.Struct, frozen=True, kw_only=True):
-    """The version's answers that the log has, and how good those were whose outcomes came: ``found`` of
-    ``metric``, at 95 %."""
+    """The version's answers that the log has, made until then, and how good those were whose outcomes came:
+    ``found`` of ``metric``, at 95 %."""
 
-    since: datetime
     until: datetime
     predictions: int
     labelled: int
@@ -78,8 +77,8 @@ def _lived(evidence: Evidence, since: Since) -> Iterator[str]:
         yield "Nothing that could be read here: no log of this version's answers is at hand."
         return
     yield (
-        f"- {lived.predictions:,} answers from {lived.since:%Y-%m-%d %H:%M} until "
-        f"{lived.until:%Y-%m-%d %H:%M} UTC, {lived.labelled:,} of them with their outcome."
+        f"- {lived.predictions:,} answers in the log here, until {lived.until:%Y-%m-%d %H:%M} UTC; "
+        f"{lived.labelled:,} of them with their outcome."
     )
     if lived.found is None or lived.found.value is None:
         yield f"- How good they were ({lived.metric}) is not known yet."
