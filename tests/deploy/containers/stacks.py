@@ -170,4 +170,7 @@ def running(project: Path, name: str) -> Iterator[Stack]:
             eventually(lambda: client.get("/ready").status_code, lambda code: code == 200, what="not ready")
         yield stack
     finally:
+        # Whatever compose.yaml says of their number: podman-compose forgets replicas beyond it.
+        left = podman("ps", "--all", "--quiet", "--filter", f"name=^{name}_api_").stdout.split()
+        podman("rm", "--force", "--time", "5", *left, check=False)
         stack.compose("down", "--volumes", "--timeout", "5")

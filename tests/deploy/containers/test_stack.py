@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -141,10 +142,10 @@ def test_replicas_that_restart_or_die_cost_nobody_an_answer(stack: Stack) -> Non
         thread.start()
     try:
         podman("restart", "--time", "40", stack.container("api", 1))
-        stack.healthy("api", 1)
+        both_answer(stack)
         podman("kill", stack.container("api", 2))
         podman("start", stack.container("api", 2))
-        stack.healthy("api", 2)
+        both_answer(stack)
     finally:
         stopped.set()
         for thread in threads:
@@ -155,6 +156,15 @@ def test_replicas_that_restart_or_die_cost_nobody_an_answer(stack: Stack) -> Non
     names = json.loads(stack.within("loop", "siklus", "log", "query", NAMES, "--json"))
     assert len(ids - {row["id"] for row in names}) <= HAMMERS * AT_ONCE
     assert len(names) <= before + len(ids) + HAMMERS  # and at most what the proxy has asked another one again
+
+
+def both_answer(stack: Stack) -> None:
+    """The proxy knows of both, of which one may have another address than before."""
+    for number in (1, 2):
+        stack.healthy("api", number)
+    with stack.prometheus() as prometheus:
+        up = 'sum(haproxy_server_status{proxy="replicas",state="UP"}) == 2'
+        prometheus.until(f"{up} and on () (timestamp(up{{job='proxy'}}) > {time.time()})")
 
 
 def test_without_its_stores_the_service_answers_and_afterwards_nothing_is_gone(
