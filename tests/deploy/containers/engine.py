@@ -87,9 +87,10 @@ class Container:
     client: httpx.Client
 
     def ready(self) -> None:
-        eventually(lambda: self._status("/ready"), lambda status: status == 200)
+        eventually(lambda: self.status("/ready"), lambda status: status == 200)
 
-    def _status(self, path: str) -> int | str:
+    def status(self, path: str) -> int | str:
+        """Of the answer; in words where there is none."""
         try:
             return self.client.get(path).status_code
         except httpx.HTTPError as exc:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 OTHER_ROOMS = (
-    "assess", "automation", "cli", "demo", "doctor", "drill", "monitor", "papers", "train",
+    "assess", "automation", "cli", "demo", "deploy/templates", "deploy/watching", "doctor", "drill",
+    "monitor", "papers", "train",
 )  # fmt: skip
 # Below site-packages → who reads it. What a later version of a package does not have any more is no matter.
 NEEDLESS: Mapping[str, str] = {
@@ -29,6 +30,7 @@ NEEDLESS: Mapping[str, str] = {
     "onnxruntime/transformers": "whoever makes models",
     # Whatever stands above `serve` or beside it in ARCHITECTURE.md, which it therefore cannot import.
     **dict.fromkeys([f"siklus/{room}" for room in OTHER_ROOMS], "the rest of Siklus"),
+    "siklus/deploy/images/*.lock": "whoever writes Dockerfiles",
 }
 ELF_64 = b"\x7fELF\x02\x01"  # 64 bits, the lowest byte first: x86-64 and arm64
 SECTIONS_AT, SEGMENTS_AT, SEGMENT_SIZE, SECTION_SIZE = 40, 32, 54, 58  # bytes into the header
