@@ -49,21 +49,17 @@ class Running(Struct, frozen=True, kw_only=True):
 
 
 def judge_running(seen: Running) -> list[Finding]:
+    holders = [f"{what} (process {pid})" if pid else what for what, pid in seen.locks.items()]
     found = []
-    for what, command in seen.foreign.items():
-        pid = seen.locks[what]
-        told = f"the lock of {what} is held by process {pid}, which is no program of Siklus: {command}"
-        found.append(trouble(ABOUT, told, mend=f"`kill {pid}`, if nobody needs it"))
-    holders = [
-        f"{what} (process {pid})" if pid else what
-        for what, pid in seen.locks.items()
-        if what not in seen.foreign
-    ]
     if not seen.servers and not holders:
         found.append(note(ABOUT, "nothing of this project runs here", mend="`siklus up`, or `siklus serve`"))
     else:
         runs = [f"{seen.servers} of the server" if seen.servers else "no server", *holders]
         found.append(ok(ABOUT, ", ".join(runs)))
+    for what, command in seen.foreign.items():
+        pid = seen.locks[what]
+        told = f"the lock of {what} is held by process {pid}, which does not look like Siklus: {command}"
+        found.append(note(ABOUT, told, mend=f"`ps -fp {pid}` says more; end it if nobody needs it"))
     return [*found, *_watched(seen)]
 
 
