@@ -76,9 +76,19 @@ def same(shown: str, printed: str) -> bool:
     `…` stands for any text. Figures, times and digests differ from machine to machine and from day to day,
     and how lines are broken depends on them.
     """
-    parts = [r"\s+".join(map(re.escape, _steady(part).split())) for part in shown.split("…")]
-    return re.fullmatch(r"\s*" + r"(?:\s|.)*?".join(parts) + r"\s*", _steady(printed)) is not None
+    text = _steady(printed)
+    first, *between = [_steady(part) for part in shown.split("…")]
+    if not between:
+        return text == first
+    *middle, last = between
+    at = len(first)
+    for part in middle:
+        found = text.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return text.startswith(first) and text.endswith(last) and at <= len(text) - len(last)
 
 
 def _steady(text: str) -> str:
-    return UNSTEADY.sub("0", text)
+    return " ".join(UNSTEADY.sub("0", text).split())
