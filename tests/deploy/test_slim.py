@@ -3,20 +3,24 @@
 import ctypes
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from siklus.deploy.images.slim import NEEDLESS, cut_symbols, slim
 from tests.architecture.source import SRC
 
+BUILT = find_spec("msgspec._core")  # a library that its wheel has compiled
+
 
 @pytest.fixture
 def library(tmp_path: Path) -> Path:
     """A shared library with something behind what is loaded, as most wheels have it."""
+    assert BUILT is not None
+    assert BUILT.origin is not None
     path = tmp_path / "lib.so"
-    path.write_bytes(Path(msgspec._core.__file__).read_bytes() + b"symbols" * 1000)
+    path.write_bytes(Path(BUILT.origin).read_bytes() + b"symbols" * 1000)
     return path
 
 
