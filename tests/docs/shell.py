@@ -41,7 +41,7 @@ class Shell:
         (programs / "siklus").chmod(0o755)
         path = [str(programs), str(Path(sys.executable).parent), os.environ["PATH"]]
         reader = READER | {"HOME": str(home), "PATH": os.pathsep.join(path)}
-        work = home / "work"
+        work = home / "course"
         work.mkdir()
         (home / "siklus").symlink_to(CHECKOUT)  # where the pages say that a reader has it
         # A pipe of its own for what bash reads: what it runs shares its standard input, which is empty.
