@@ -181,9 +181,13 @@ def _settings(found: list[dict[str, Any]]) -> dict[str, str]:
     return data
 
 
-def test_a_settle_that_is_long_enough_stays(tmp_path: Path) -> None:
-    directory = manifests(tmp_path, '[rollout]\nsettle = "5m"\n')
-    assert "SETTLE" not in (directory / "overlays/production/kustomization.yaml").read_text()
+@pytest.mark.parametrize(("settle", "raised"), [("0s", True), ("89s", True), ("5m", False)])
+def test_a_settle_that_is_shorter_than_files_are_late_is_raised(
+    settle: str, raised: bool, tmp_path: Path
+) -> None:
+    directory = manifests(tmp_path, f'[rollout]\nsettle = "{settle}"\n')
+    text = (directory / "overlays/production/kustomization.yaml").read_text()
+    assert ("SIKLUS_ROLLOUT__SETTLE=90s" in text) is raised
 
 
 def test_outcomes_go_to_the_loop_and_the_rest_to_the_servers(

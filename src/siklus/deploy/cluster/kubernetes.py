@@ -18,7 +18,7 @@ from siklus.deploy.rendering import render
 from siklus.deploy.stack.images import IMAGES
 from siklus.deploy.watching.prometheus import rule_files
 from siklus.monitor.alerts.rules import Rule
-from siklus.project.durations import duration_of, seconds_of
+from siklus.project.durations import duration_of, seconds_or_zero
 from siklus.project.file import FILE_NAME, OpenProject
 
 USER = 10001  # that the images run as
@@ -144,7 +144,7 @@ def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict
 
 def _settle(settle: str) -> str | None:
     """What takes the place of [rollout] settle where files are seen late; None where that is as long."""
-    return None if seconds_of(settle) >= NFS_SETTLE else duration_of(NFS_SETTLE)
+    return None if seconds_or_zero(settle) >= NFS_SETTLE else duration_of(NFS_SETTLE)
 
 
 def _remarks(project: OpenProject, words: Mapping[str, object]) -> Iterator[str]:
