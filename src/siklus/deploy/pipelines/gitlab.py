@@ -84,8 +84,8 @@ def _pipeline(settings: Project) -> str:
         artifacts=(*stages["bundle"].artifacts, *stages["papers"].artifacts),
         image=jobs["image"],
         archives=[
-            Archive(path="api.tar", image=line((shipping.image,))),
-            Archive(path="loop.tar", image=line((shipping.loop_image,))),
+            Archive(path="api.tar.gz", image=line((shipping.image,))),
+            Archive(path="loop.tar.gz", image=line((shipping.loop_image,))),
         ],
         scan=SCAN,
         pushes=not unpushable(deploy),
