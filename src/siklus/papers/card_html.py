@@ -1,7 +1,7 @@
 """A card's Markdown as HTML. A bundle may come from anybody, so nothing in its card becomes an element that
 loads, runs or leads somewhere."""
 
-from siklus.extras import need
+from markdown_it import MarkdownIt
 
 LEADING_AWAY = ("image", "link", "autolink", "html_inline", "html_block", "reference")
 
@@ -12,6 +12,6 @@ def card_html(markdown: str) -> str:
     >>> card_html("## <b>a</b> [b](http://c)")
     '<h2>&lt;b&gt;a&lt;/b&gt; [b](http://c)</h2>\\n'
     """
-    reader = need("markdown_it").MarkdownIt("commonmark", {"html": False})
+    reader = MarkdownIt("commonmark", {"html": False})
     made: str = reader.enable("table").disable([*LEADING_AWAY]).render(markdown)
     return made.replace("<table>", '<div class="scroll"><table>').replace("</table>", "</table></div>")

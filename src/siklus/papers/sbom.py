@@ -16,8 +16,8 @@ from cyclonedx.model.bom import Bom, BomMetaData
 from cyclonedx.model.component import Component, ComponentScope, ComponentType
 from cyclonedx.model.tool import ToolRepository
 from cyclonedx.output.json import JsonV1Dot6
+from packageurl import PackageURL
 
-from siklus.extras import need
 from siklus.papers.evidence import Evidence
 from siklus.papers.licences import licences
 from siklus.papers.model_card_json import DATA_REF, model_card, training_data
@@ -114,7 +114,7 @@ def _packages(evidence: Evidence) -> Iterator[Component]:
             name=name,
             version=version,
             scope=ComponentScope.REQUIRED if plain in needed else ComponentScope.EXCLUDED,
-            purl=need("packageurl").PackageURL(type="pypi", name=plain, version=version),
+            purl=PackageURL(type="pypi", name=plain, version=version),
             licenses=[known[name]] if name in known else None,
         )
 
