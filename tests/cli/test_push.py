@@ -1,6 +1,7 @@
 """push: versions as they are here, there; each once, and nothing half."""
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -11,11 +12,13 @@ from typing import Any
 
 import pytest
 
+from siklus.bundle.read import open_bundle
 from siklus.project.file import open_project
 from siklus.project.paths import Paths
 from siklus.registry.stages import Stage
 from siklus.registry.versions import Registry
 from siklus.tracking.mlflow import open_tracking
+from tests.bundle.signers import signer
 from tests.cli.projects import SIKLUS, answered, siklus
 from tests.registry.postgres import running_postgres
 from tests.tracking.servers import running_mlflow
@@ -92,6 +95,43 @@ def test_versions_stages_and_traffic_are_there_as_here_and_twice_changes_nothing
     assert sorted(kinds) == ["push", "traffic"]
     assert sorted(bundle_names(project)) == sorted(version.digest for version in theirs.values())
     assert answered("predict", project / "rows.csv", "-C", project, "--version", "1", **there)
+
+
+def test_what_is_signed_later_is_signed_there_by_the_next_push(
+    project: Path, uri: str, tmp_path: Path
+) -> None:
+    answered("push", "--tracking-uri", uri, "-C", project)
+    anna, budi = signer(tmp_path, "anna"), signer(tmp_path, "budi")
+    answered("sign", "1", "--key", anna.private, "-C", project)
+    there = registry(project, uri)
+    [first] = [version for version in there.versions("line") if version.number == 1]
+    there.attach_signatures(first, budi.sign(there.fetch(first, tmp_path / "elsewhere")))
+    told = answered("push", "--tracking-uri", uri, "-C", project)
+    assert [(each["is_new"], each["signed"]) for each in told["versions"]] == [(False, True), (False, False)]
+    [first] = [version for version in there.versions("line") if version.number == 1]
+    assert set(first.signers) == {anna.known.id, budi.known.id}
+    fetched = there.fetch(first, tmp_path / "fresh")
+    assert open_bundle(fetched, trusted=anna.trusted)
+    assert open_bundle(fetched, trusted=budi.trusted)
+    again = answered("push", "--tracking-uri", uri, "-C", project)
+    assert [each["signed"] for each in again["versions"]] == [False, False]
+
+
+def test_nothing_is_decided_there_that_servers_would_refuse(project: Path, uri: str, tmp_path: Path) -> None:
+    anna = signer(tmp_path, "anna")
+    database = f"sqlite:///{tmp_path}/control-there.db"
+    trusting = {"SERVE__TRUSTED_KEYS": json.dumps([str(anna.public)])}
+    there: list[str | Path] = ["--tracking-uri", uri, "--control", database, "-C", project]
+    answered("sign", "1", "--key", anna.private, "-C", project)
+    by_itself = ["push", "--bundle", bundle_of(project, 2), "--stage", "production", *there]
+    for words in (["push", *there], by_itself):  # version 2 has a quarter of the traffic
+        found = siklus(*words, **trusting)
+        assert (found.code, found.err.startswith("siklus: BN015 ")) == (2, True), found.err
+    assert registry(project, uri).names() == ()
+    # Where nothing is decided, it may be signed later.
+    answered("push", "--tracking-uri", uri, "-C", project, **trusting)
+    answered("sign", "2", "--key", anna.private, "-C", project, STATE__TRACKING_URI=uri)
+    assert answered(*by_itself, **trusting)["traffic"]["allotment"]["arms"][0]["version"] == 2
 
 
 def store_of(project: Path) -> str:

@@ -10,12 +10,19 @@ from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, remarks
 from siklus.cli.policies import current_policy
 from siklus.cli.push_bundle import push_bundle
-from siklus.cli.pushing import PushReport, There, remarks_on_artifacts, show, stores_for
+from siklus.cli.pushing import (
+    PushReport,
+    There,
+    refuse_untrusted,
+    remarks_on_artifacts,
+    show,
+    stores_for,
+)
 from siklus.cli.registered import registry_of, tracking_of
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import TrafficPolicy
-from siklus.registry.push import Copy, carry, copies_of, numbered, stages_of
+from siklus.registry.push import Copy, carry, carry_signatures, copies_of, numbered, stages_of
 from siklus.tracking.boundary import shown
 
 app = command_app()
@@ -59,7 +66,8 @@ def push(
 ) -> int:
     """Bring versions to other stores: bundles, stages, metrics, annotations, and the traffic policy.
 
-    What is there already is left alone, so the same command again changes nothing.
+    What is there already is left alone but for signatures that it lacks, so the same command again changes
+    nothing.
     """
     found = opened(project)
     if bundle is not None:
@@ -90,7 +98,8 @@ def _push_versions(
     copies = _chosen(found, copies, which, policy)
     if policy is not None:  # refused before anything is written
         numbered(policy.allotment, {copy.digest: copy.here.number for copy in copies})
-    there = _carried(found, target, copies)
+    deciding = policy if target.control is not None and (take or decided is None) else None
+    there = _carried(found, target, copies, deciding=deciding)
     said = list(remarks_on_artifacts(target.tracking.uri, found.paths.artifacts))
     if take or not before:
         for number, stage in stages_of(copies, there):
@@ -101,9 +110,9 @@ def _push_versions(
             decided = target.decide(wanted, seen=decided, kind="traffic")
         elif decided.allotment != wanted:
             said.append("the traffic policy there is another, and stays: --take makes it the one from here")
-    held = {version.number: version.stage for version in target.registry.versions(target.name)}
-    pushed = [copy.done(number=there[copy.digest], stage=held[there[copy.digest]]) for copy in copies]
-    return target.told(pushed, traffic=decided, remarks=said)
+    held = {version.number: version for version in target.registry.versions(target.name)}
+    done = [copy.done(held[there[copy.digest]]) for copy in copies]
+    return target.told(done, traffic=decided, remarks=said)
 
 
 def _chosen(
@@ -123,17 +132,29 @@ def _chosen(
     return [copy for copy in copies if not which or copy.digest in asked]
 
 
-def _carried(found: OpenProject, target: There, copies: Sequence[Copy]) -> dict[str, int]:
-    """Register what is not there yet; the numbers there, by digest."""
+def _carried(
+    found: OpenProject, target: There, copies: Sequence[Copy], *, deciding: TrafficPolicy | None
+) -> dict[str, int]:
+    """Register what is not there yet, and bring signatures; the numbers there, by digest.
+
+    ``deciding``: the traffic policy that is to go, too. BundleError BN014 to BN017 for a version in it that
+    the project's servers would not take.
+    """
     registry, source = registry_of(found), tracking_of(found)
     # All of them are fetched and verified before the first one is written.
     bundles = {copy.digest: registry.fetch(copy.here, found.paths.bundles) for copy in copies}
+    for signed in (copy.there for copy in copies if copy.there is not None):
+        target.registry.fetch(signed, found.paths.bundles)  # for what was signed there
+    for arm in () if deciding is None else deciding.allotment.everybody:
+        refuse_untrusted(found, bundles[arm.digest])
     numbers = {}
     for copy in copies:
         made = copy.there
         if made is None:
             remarks().print(f"siklus: pushing version {copy.here.number}", markup=False)
             made = carry(copy.here, bundles[copy.digest], source=source, target=target.tracking)
+        else:
+            carry_signatures(made, bundles[copy.digest], target=target.tracking)
         numbers[copy.digest] = made.number
     return numbers
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.bundle.write import digest_of
 from siklus.cli.policies import arm_of
-from siklus.cli.pushing import PushReport, There, remarks_on_artifacts
+from siklus.cli.pushing import PushReport, There, refuse_untrusted, remarks_on_artifacts
 from siklus.cli.staged import make_live
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.arrival import arriving
 from siklus.registry.policy import everything_to
-from siklus.registry.push import Pushed, deliver
+from siklus.registry.push import carry_signatures, deliver, pushed
 from siklus.registry.stages import Stage
 from siklus.registry.versions import Version
 
@@ -25,19 +25,28 @@ def push_bundle(target: There, given: str, *, stage: Stage | None) -> PushReport
     """Register it, unless it is there, and give it the stage; with production it gets all requests.
 
     BundleError BN001 to BN012 for one that is not as it was sealed, RegistryError RG021 for what is none,
-    RG022 for another project's. Nothing is written then.
+    RG022 for another project's, BundleError BN014 to BN017 for production without a signature that
+    [serve] trusted_keys ask for. Nothing is registered or decided then.
     """
     project = target.project
     with _at(given, project.paths.bundles) as path:
         bundle = open_bundle(path)  # golden rows and all: what could not be served is never registered
         _refuse_foreign(bundle, project)
-        digest = digest_of(path)
-        known = [each for each in target.registry.versions(target.name) if each.digest == digest]
-        version = known[0] if known else deliver(bundle, target=target.tracking, name=target.name)
-    return _staged(target, version, stage, is_new=not known)
+        before = _known(target, digest_of(path))
+        there = None if before is None else carry_signatures(before, path, target=target.tracking)
+        if stage == "production" and target.control is not None:
+            here = path if there is None else target.registry.fetch(there, project.paths.bundles)
+            refuse_untrusted(project, here)
+        version = there or deliver(bundle, target=target.tracking, name=target.name)
+    return _staged(target, version, stage, before=before)
 
 
-def _staged(target: There, version: Version, stage: Stage | None, *, is_new: bool) -> PushReport:
+def _known(target: There, digest: str) -> Version | None:
+    found = (version for version in target.registry.versions(target.name) if version.digest == digest)
+    return next(found, None)
+
+
+def _staged(target: There, version: Version, stage: Stage | None, *, before: Version | None) -> PushReport:
     traffic = target.traffic()
     if stage == "production":
         wanted = everything_to(arm_of(version), after=None if traffic is None else traffic.allotment)
@@ -46,15 +55,9 @@ def _staged(target: There, version: Version, stage: Stage | None, *, is_new: boo
         target.stage(version.number, stage)
     if stage == "production" and target.is_own:
         make_live(target.project)
-    pushed = Pushed(
-        here=None,
-        there=version.number,
-        digest=version.digest or "",
-        stage=target.registry.resolve(target.name, str(version.number)).stage,
-        is_new=is_new,
-    )
+    held = target.registry.resolve(target.name, str(version.number))
     said = () if target.is_own else remarks_on_artifacts(target.tracking.uri, target.project.paths.artifacts)
-    return target.told([pushed], traffic=traffic, remarks=tuple(said))
+    return target.told([pushed(held, before=before)], traffic=traffic, remarks=tuple(said))
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import msgspec
 
 from siklus.automation.by_hand import ByHand, Change, ChangeKind, shares
 from siklus.automation.telling import Telling
+from siklus.bundle.manifest import manifest_bytes
 from siklus.cli.control import author
 from siklus.cli.output import print_json, remarks, results, table
 from siklus.cli.policies import published_policy
@@ -17,6 +18,7 @@ from siklus.project.file import OpenProject
 from siklus.registry.control import Control, control_uri, open_control
 from siklus.registry.journal import Entry, Journal, evidence_of
 from siklus.registry.policy import Allotment, TrafficPolicy
+from siklus.registry.publish import trusted_by
 from siklus.registry.push import Pushed
 from siklus.registry.stages import Stage
 from siklus.registry.traffic import NOTHING, Traffic
@@ -25,7 +27,6 @@ from siklus.tracking.boundary import shown
 from siklus.tracking.mlflow import Tracking, open_tracking
 
 PUSH = "push"  # the journal's word for it
-DONE = {True: "pushed", False: "was there"}
 
 
 class PushReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +135,14 @@ def stores_for(project: OpenProject, *, tracking_uri: str | None, control: str |
         yield There(project=project, tracking=tracking, control=opened, is_own=is_own)
 
 
+def refuse_untrusted(project: OpenProject, bundle: Path) -> None:
+    """BundleError BN014 to BN017 for what the project's servers would not take: nothing is decided for them
+    then, wherever they are."""
+    trusted = trusted_by(project)
+    if trusted is not None:
+        trusted.refuse_untrusted(bundle, manifest_bytes(bundle))
+
+
 def remarks_on_artifacts(uri: str, artifacts: Path) -> Iterator[str]:
     """A database has no room for bundles: whoever serves from it must find them on this machine's disk."""
     if not uri.startswith("http"):
@@ -151,7 +160,7 @@ def show(report: PushReport, *, as_json: bool) -> None:
             each.here or "",
             each.there,
             each.stage or "",
-            "pushed" if each.is_new else "was there",
+            _done(each),
             each.digest[:12],
         )
         for each in report.versions
@@ -161,3 +170,9 @@ def show(report: PushReport, *, as_json: bool) -> None:
     if report.traffic is not None:
         told = shares(report.traffic.allotment)
         results().print(f"Traffic policy there, revision {report.traffic.revision}: {told}.", markup=False)
+
+
+def _done(version: Pushed) -> str:
+    if version.is_new:
+        return "pushed"
+    return "was there, is signed now" if version.signed else "was there"

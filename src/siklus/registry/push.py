@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from siklus.bundle.read import Bundle
+from siklus.bundle.signatures import read_signatures
 from siklus.errors import RegistryError
 from siklus.registry.policy import Allotment, PolicyArm
 from siklus.registry.stages import Stage
@@ -22,13 +23,15 @@ MOST_LISTED = 8
 
 
 class Pushed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one version. ``here`` and ``there``: its numbers; ``stage``: the one it has there."""
+    """What became of one version. ``here`` and ``there``: its numbers; ``stage``: the one it has there;
+    ``signed``: it was there, and has got signatures that it did not have."""
 
     here: int | None
     there: int
     digest: str
     stage: Stage | None
     is_new: bool
+    signed: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,10 +45,21 @@ class Copy:
     def digest(self) -> str:
         return self.here.digest or ""
 
-    def done(self, *, number: int, stage: Stage | None) -> Pushed:
-        """What became of it: it has this number and this stage there."""
-        here = self.here.number
-        return Pushed(here=here, there=number, digest=self.digest, stage=stage, is_new=self.there is None)
+    def done(self, there: Version) -> Pushed:
+        """What became of it: it is this version there."""
+        return pushed(there, before=self.there, here=self.here.number)
+
+
+def pushed(version: Version, *, before: Version | None, here: int | None = None) -> Pushed:
+    """What became of a bundle that is this version there, and was the one ``before`` if it was there."""
+    return Pushed(
+        here=here,
+        there=version.number,
+        digest=version.digest or "",
+        stage=version.stage,
+        is_new=before is None,
+        signed=before is not None and not set(version.signers) <= set(before.signers),
+    )
 
 
 def copies_of(here: Sequence[Version], there: Sequence[Version], *, beside: bool) -> list[Copy]:
@@ -92,6 +106,13 @@ def deliver(bundle: Bundle, *, target: Tracking, name: str) -> Version:
         run.parameters({"model": made_from.model_kind, "rows": made_from.data_rows})
         run.metrics(metrics)
         return Registry(target).register(bundle.path, name=name, run_id=run.id, metrics=metrics)
+
+
+def carry_signatures(version: Version, bundle: Path, *, target: Tracking) -> Version:
+    """The version there, with the signatures of its bundle here that it lacks. BundleError BN014."""
+    if {each.key for each in read_signatures(bundle)} <= set(version.signers):
+        return version
+    return Registry(target).attach_signatures(version, bundle)
 
 
 def numbered(allotment: Allotment, numbers: Mapping[str, int]) -> Allotment:

@@ -206,24 +206,33 @@ class Registry:
         if version.run_id is None or not version.signers:
             return
         with tempfile.TemporaryDirectory(prefix="siklus-") as folder:
-            with self._tracking.calling():
-                file = self._client.download_artifacts(version.run_id, f"{ARTIFACT}/{SIGNATURE_FILE}", folder)
-            signatures = read_signatures(Path(file).parent)
+            signatures = read_signatures(self._download_signatures(version.run_id, folder))
         put_signatures(bundle, [*_readable(bundle), *signatures])
 
     def attach_signatures(self, version: Version, bundle: Path) -> Version:
-        """Keep the signatures of the version's bundle beside it in the registry as well."""
+        """Keep the signatures of the version's bundle in the registry as well, beside those that others have
+        left there. A damaged file there is written anew."""
         if version.run_id is None:
             raise RegistryError(
                 "RG005",
                 f"{version.name} version {version.number} has no run",
                 expected="a version that Siklus registered",
             )
-        signers = ",".join(each.key for each in read_signatures(bundle))
-        with self._tracking.calling():
-            self._client.log_artifact(version.run_id, str(bundle / SIGNATURE_FILE), ARTIFACT)
-            self._client.set_model_version_tag(version.name, str(version.number), SIGNERS_TAG, signers)
+        with tempfile.TemporaryDirectory(prefix="siklus-") as folder:
+            together = Path(folder)
+            others = _readable(self._download_signatures(version.run_id, folder)) if version.signers else ()
+            put_signatures(together, [*others, *read_signatures(bundle)])
+            signers = ",".join(each.key for each in read_signatures(together))
+            with self._tracking.calling():
+                self._client.log_artifact(version.run_id, str(together / SIGNATURE_FILE), ARTIFACT)
+                self._client.set_model_version_tag(version.name, str(version.number), SIGNERS_TAG, signers)
         return self.resolve(version.name, str(version.number))
+
+    def _download_signatures(self, run_id: str, folder: str) -> Path:
+        """Where in the folder the file lies then."""
+        with self._tracking.calling():
+            file = self._client.download_artifacts(run_id, f"{ARTIFACT}/{SIGNATURE_FILE}", folder)
+        return Path(file).parent
 
     def _create_model(self, name: str) -> None:
         try:
