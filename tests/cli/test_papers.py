@@ -8,7 +8,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
 from siklus.bundle.signatures import SIGNATURE_FILE
-from tests.cli.projects import Answer, answered, new_project, siklus, straight_rows
+from tests.cli.projects import Answer, answered, siklus
 
 
 @pytest.fixture
@@ -57,6 +57,9 @@ def test_a_version_is_signed_and_verified(own: Path, key: Path, tmp_path: Path) 
     assert (without.code, "it is not signed" in without.out) == (1, True)
     signed = answered("sign", "1", "--key", key, "-C", own)
     assert signed["version"] == 1
+    answered("sign", "1", "--key", key, "-C", own)  # once more: nothing new
+    [entry] = answered("history", "--kind", "signature", "-C", own)
+    assert (entry["subject"], entry["evidence"]["key"]) == ("version 1", signed["key"])
     [version] = [each for each in answered("models", "-C", own) if each["number"] == 1]
     assert version["signers"] == [signed["key"]]
     verified = answered("verify", "1", "--key", public(key), "-C", own)
@@ -101,17 +104,24 @@ def test_what_servers_would_refuse_is_not_promoted(own: Path, key: Path) -> None
     assert answered("traffic", "set", "--champion", "2", "-C", own)
 
 
-def test_a_training_signs_what_it_makes(tmp_path: Path, store: str, key: Path) -> None:
-    project = new_project(tmp_path / "signed", straight_rows(120), store=store)
-    with (project / "siklus.toml").open("a") as file:
+def test_a_training_signs_what_it_makes(own: Path, tmp_path: Path, key: Path) -> None:
+    trusting(own, key)
+    with (own / "siklus.toml").open("a") as file:
         file.write(f"\n[sign]\nkey = {json.dumps(str(key))}\n")
-    trusting(project, key)
-    missing = siklus("train", "-C", project, SIGN__KEY=str(tmp_path / "gone"))
-    refused(missing, "BN018")
-    found = answered("train", "-C", project)
+    anew = ("train", "--from", "gate", "-C", own)
+    refused(siklus(*anew, SIGN__KEY=str(tmp_path / "gone")), "BN018")
+    # What fails a gate is no version: a signature would let it answer all the same.
+    failed = siklus(*anew, "--json", GATES__MAE='"<= 0"')
+    assert failed.code == 1, failed.err
+    assert failed.document["signers"] == []
+    assert not (Path(failed.document["bundle"]) / SIGNATURE_FILE).exists()
+    found = answered(*anew)
     assert (Path(found["bundle"]) / SIGNATURE_FILE).is_file()
-    assert answered("verify", "1", "-C", project)["signers"][0]["name"] == "release.pub"
-    assert "signed by release.pub" in siklus("card", "-C", project).out
+    [signer] = found["signers"]
+    told = siklus("train", "-C", own).out
+    assert f"Version 3 is registered, in staging, signed by {signer[:16]}." in told
+    assert answered("verify", "3", "-C", own)["signers"] == [{"key": signer, "name": "release.pub"}]
+    assert "signed by release.pub" in siklus("card", "3", "-C", own).out
 
 
 def test_the_card_says_what_is_known(own: Path, tmp_path: Path) -> None:

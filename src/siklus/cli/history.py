@@ -29,6 +29,7 @@ KINDS = (
     "resume",
     "traffic",
     "push",
+    "signature",
     "drill",
     "proof",
 )

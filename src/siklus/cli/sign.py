@@ -1,5 +1,6 @@
 """`siklus sign`"""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -9,14 +10,18 @@ from msgspec import Struct
 from siklus.bundle.sign import SigningKey, configured_key, read_password, read_signing_key, sign_bundle
 from siklus.bundle.signatures import SIGNATURE_FILE, short
 from siklus.bundle.write import digest_of
+from siklus.cli.control import author, project_control
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results
 from siklus.cli.registered import registry_of, resolved
 from siklus.papers.keys import Format, public_file, write_keys
 from siklus.papers.model_signing import OPENSSF_FILE, sign_openssf
 from siklus.project.file import OpenProject
+from siklus.registry.journal import Entry, Journal, evidence_of
 
 app = command_app()
+
+SIGNATURE = "signature"  # the journal's word for it
 
 
 class Signed(Struct, frozen=True, kw_only=True):
@@ -120,14 +125,29 @@ def _sign_folder(bundle: Path, key: SigningKey) -> Signed:
 
 
 def _sign_version(project: OpenProject, which: str | None, key: SigningKey) -> Signed:
-    """Beside the signatures that others have left in the registry meanwhile."""
+    """Beside the signatures that others have left in the registry meanwhile; who did so is journaled."""
     registry = registry_of(project)
     version = resolved(project, registry, which)
     path = registry.fetch(version, project.paths.bundles)
-    registry.fetch_signatures(version, path)
-    sign_bundle(path, key)
-    registry.attach_signatures(version, path)
-    return _signed(path, version.number, key)
+    with project_control(project) as control:  # nobody signs what cannot be journaled
+        registry.fetch_signatures(version, path)
+        sign_bundle(path, key)
+        registry.attach_signatures(version, path)
+        done = _signed(path, version.number, key)
+        if key.public.id not in version.signers:
+            Journal(control, version.name).append(_entry(done))
+    return done
+
+
+def _entry(done: Signed) -> Entry:
+    return Entry(
+        time=datetime.now(UTC),
+        kind=SIGNATURE,
+        subject=f"version {done.version}",
+        author=author(),
+        text=f"version {done.version} is signed by {short(done.key)}",
+        evidence=evidence_of(done),
+    )
 
 
 def _openssf(bundle: Path, key: Path, password_file: Path | None, out: Path) -> Signed:

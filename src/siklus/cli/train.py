@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from siklus.bundle.signatures import short
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, results, table
 from siklus.cli.progress import TrainingProgress
@@ -77,7 +78,8 @@ def show_release(release: Release, made: Results) -> None:
     _show_model(release.model, release.gates, made)
     if release.passed:
         held = f"in {release.stage}" if release.stage else "in no stage"
-        results().print(f"\nVersion {release.version} is registered, {held}.", markup=False)
+        signed = "".join(f", signed by {short(key)}" for key in release.signers)
+        results().print(f"\nVersion {release.version} is registered, {held}{signed}.", markup=False)
     else:
         results().print("\nA gate fails: nothing is registered.", markup=False)
 

@@ -44,7 +44,7 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
         return f"version {version.number} of {setting.name}, {version.stage}, which was registered before"
     bundle = seal_bundle(setting, results, state, parent=champion)
     signing = configured_key(setting.opened.settings.sign, root=setting.opened.paths.root)
-    if signing is not None:
+    if signing is not None and gated.passed:  # a server takes what is signed, so nothing else may be
         sign_bundle(bundle, signing)
     tags = {
         **(state.tags if state else {}),
@@ -69,7 +69,8 @@ def release(setting: Setting, results: Results, tracking: Tracking, draft: Path)
     if registered is None:
         failed = ", ".join(gate.name for gate in gated.gates if not gate.passed)
         return f"nothing registered: {failed} does not hold; the run {run.id} shows it"
-    return f"version {registered.number} of {setting.name}, {registered.stage}"
+    signed = ", signed" if registered.signers else ""
+    return f"version {registered.number} of {setting.name}, {registered.stage}{signed}"
 
 
 def _made_before(setting: Setting, results: Results, registry: Registry) -> tuple[Version, Path] | None:
@@ -202,4 +203,5 @@ def _released(results: Results, *, run_id: str, version: Version | None, bundle:
         model=results.of("search", Searched).candidate,
         bundle=str(bundle),
         champion=gated.champion,
+        signers=version.signers if version else (),
     )

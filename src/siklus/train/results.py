@@ -79,7 +79,7 @@ class Gated(msgspec.Struct, frozen=True, kw_only=True):
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """What a training came to: `siklus train --json` prints it. ``version`` is None when a gate failed.
 
-    ``champion``: as in Gated.
+    ``champion``: as in Gated. ``signers``: the ids of the keys that had signed it then.
     """
 
     version: int | None
@@ -92,6 +92,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     bundle: str | None
     champion: str | None = None
+    signers: tuple[str, ...] = ()
 
 
 def save_array(path: Path, array: NDArray[Any]) -> None:
