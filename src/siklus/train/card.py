@@ -4,7 +4,7 @@ from siklus.bundle.papers import Provenance
 from siklus.bundle.write import Contents
 from siklus.contract.columns import Contract
 from siklus.stats.scores import DEFAULT_METRIC
-from siklus.train.card_parts import code, columns, limits, metric_table, origin, slices, use
+from siklus.train.card_parts import code, columns, limits, metric_table, moment, origin, slices, use
 from siklus.train.evaluate import Evaluation
 from siklus.train.results import Exported, Gated, Ingested, Results, Searched
 from siklus.train.setting import Setting
@@ -20,7 +20,7 @@ def card(setting: Setting, results: Results, provenance: Provenance) -> str:
     gates = [f"- {'holds' if g.passed else 'FAILS'}: {g.name} {g.bound}: {g.why}" for g in gated.gates]
     lines = [
         *_heading(
-            setting.name, setting.contract, f"{searched.candidate}. Trained {setting.now:%Y-%m-%d %H:%M}"
+            setting.name, setting.contract, f"{searched.candidate}. Trained {moment(provenance.trained)}"
         ),
         *use(setting.contract),
         "## Data",
@@ -30,14 +30,14 @@ def card(setting: Setting, results: Results, provenance: Provenance) -> str:
         "",
         *columns(setting.contract),
         "",
-        f"## Choice\n{searched.why}",
+        f"## Choice\n{searched.why}.",
         "",
         f"## Evaluation on the {len(parts.test):,} test rows, which nothing was fitted on",
         *metric_table(results.evaluation),
         *slices(results.evaluation, metric=setting.metric),
         "",
         "## What the columns are worth",
-        *_importance_lines(results),
+        *_importance_lines(results, metric=setting.metric),
         "",
         "## Gates",
         *(gates or ["None were set."]),
@@ -57,7 +57,7 @@ def packaged_card(contents: Contents, exported: Exported, evaluation: Evaluation
     source = f" of {made_from.source}" if made_from.source else ""
     lines = [
         *_heading(
-            contents.name, contents.contract, f"{made_from.model_kind}. Packaged {made_from.trained:.16}"
+            contents.name, contents.contract, f"{made_from.model_kind}. Packaged {moment(made_from.trained)}"
         ),
         *use(contents.contract),
         "## Data",
@@ -94,7 +94,7 @@ def _heading(name: str, contract: Contract, model: str) -> list[str]:
         f"# {name}",
         "",
         f"Predicts {code(contract.target.name)} ({contract.task}: {answers}) from {len(contract.columns)} "
-        f"columns. Model: {model} UTC.",
+        f"columns. Model: {model}.",
         "",
     ]
 
@@ -105,18 +105,18 @@ def _source(setting: Setting, ingested: Ingested) -> list[str]:
         return [f"- Source: {ingested.source}"]
     return [
         f"- Source: {origin.source_rows:,} rows of {origin.source or 'no source'}, and "
-        f"{origin.logged_rows:,} logged predictions with their outcomes, as known at {origin.cut:.16} UTC.",
+        f"{origin.logged_rows:,} logged predictions with their outcomes, as known at {moment(origin.cut)}.",
         f"- Window: {origin.window}. Trigger: {setting.trigger}. Retraining {origin.job}.",
     ]
 
 
-def _importance_lines(results: Results) -> list[str]:
+def _importance_lines(results: Results, *, metric: str) -> list[str]:
     worth = sorted(results.evaluation.importance.items(), key=lambda item: -item[1].mean)
     lines = [
         f"- {code(name)}: {found.mean:.4g} ± {found.std:.2g}" for name, found in worth[:IMPORTANT_COLUMNS]
     ]
     return [
-        "How much worse the metric gets when the column is shuffled; columns that tell the same share it.",
+        f"How much worse {metric} gets when the column is shuffled; columns that tell the same share it.",
         *lines,
     ]
 

@@ -1,6 +1,7 @@
 """What every model card has, however the model came about: use, columns, slices, limits, origin."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from siklus.bundle.papers import Provenance
 from siklus.contract.columns import (
@@ -104,13 +105,22 @@ def limits(contract: Contract, evaluation: Evaluation, *, metric: str, by: str) 
     return ["## Limits", *(f"- {told}" for told in _limits(contract, evaluation, metric=metric, by=by)), ""]
 
 
+def moment(text: str) -> str:
+    """An ISO moment in UTC as people read it.
+
+    >>> moment("2026-01-31T12:00:59.123456+00:00")
+    '2026-01-31 12:00 UTC'
+    """
+    return f"{datetime.fromisoformat(text).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
 def origin(provenance: Provenance) -> list[str]:
     """By whom, with what, out of what."""
     made = provenance
     commit = "no commit is known" if made.git_commit is None else f"commit `{made.git_commit}`"
     dirty = ", with changes that were not committed" if made.git_dirty else ""
     told = [
-        f"Trained {made.trained:.16} by {code(made.triggered_by)}, Siklus {made.siklus}, {commit}{dirty}.",
+        f"Made {moment(made.trained)} by {code(made.triggered_by)}, Siklus {made.siklus}, {commit}{dirty}.",
         f"Python {made.environment.get('python', '?')}, {max(len(made.environment) - 2, 0)} packages "
         "(`provenance.json` has them all).",
     ]
