@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from siklus.deploy.cluster.naming import LONGEST, cluster_name
 from siklus.deploy.drafts import LIST
+from siklus.monitor.prometheus import LABELS
 from siklus.project.file import read_project
 from siklus.project.notify import Mail
 from tests.architecture.source import ROOT
@@ -31,6 +32,8 @@ from tests.deploy.projects import HEAD, deployed
 
 GOLDEN = ROOT / "tests" / "deploy" / "golden" / "kubernetes"
 OURS = {"ServiceMonitor", "PrometheusRule"}  # the Prometheus Operator's, whose shapes no validator here knows
+# What it adds to each target; whatever is counted under such a name would be called exported_NAME.
+OPERATORS_LABELS = {"namespace", "service", "pod", "container", "endpoint", "job", "instance"}
 OLDEST = "1.30"  # of Kubernetes, for which they are said to be
 DNS_LABEL = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")  # RFC 1035, of a Service
 
@@ -65,17 +68,18 @@ def test_every_manifest_is_one_that_kubernetes_knows(overlays: dict[str, list[di
         kubernetes_validate.validate(each, OLDEST, strict=True)
 
 
-def test_a_training_of_its_own_may_be_taken_in(full: Path, tmp_path: Path) -> None:
-    copy = tmp_path / "kubernetes"
-    for path, text in texts(full).items():
-        (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        (copy / path).write_text(text)
-    file = copy / "overlays" / "production" / "kustomization.yaml"
+def with_training(directory: Path) -> list[dict[str, Any]]:
+    """Production, with the component that it has behind a `#`."""
+    file = directory / "overlays" / "production" / "kustomization.yaml"
     taken_in = file.read_text().replace(
         "  # - ../../components/retraining", "  - ../../components/retraining"
     )
     file.write_text(taken_in)
-    found = built(file.parent)
+    return built(file.parent)
+
+
+def test_a_training_of_its_own_may_be_taken_in(tmp_path: Path) -> None:
+    found = with_training(manifests(tmp_path, FULL))
     job = only(found, "CronJob")
     kubernetes_validate.validate(job, kubernetes_validate.latest_version(), strict=True)
     [loop, job_pod] = [pods(found)[name] for name in ("flights-loop", "flights-training")]
@@ -83,6 +87,31 @@ def test_a_training_of_its_own_may_be_taken_in(full: Path, tmp_path: Path) -> No
         loop["containers"][0]["image"] == job_pod["containers"][0]["image"] == "ghcr.io/acme/flights-loop:1"
     )
     assert job_pod["containers"][0]["envFrom"] == loop["containers"][0]["envFrom"]
+
+
+def test_whatever_trains_reaches_its_rows_and_signs(tmp_path: Path) -> None:
+    more = '[sign]\nkey = "keys/release"\npassword_file = "keys/password"\n'
+    folder = cluster_project(tmp_path, more)
+    file = folder / "siklus.toml"
+    rows = 'url = "mysql://reader@rows.example.com/flights"\nquery = "SELECT * FROM flights"'
+    file.write_text(file.read_text().replace('path = "flights.csv"', rows))
+    found = with_training(deployed(folder, "kubernetes"))
+    made = pods(found)
+    for name in ("flights-loop", "flights-training"):
+        [container] = made[name]["containers"]
+        variables = {each["name"]: each for each in container["env"]}
+        assert variables["SIKLUS_DATA__URL"]["valueFrom"]["secretKeyRef"] == {
+            "name": "flights-secrets",
+            "key": "data-url",
+            "optional": True,
+        }
+        assert variables["SIKLUS_SIGN__KEY"]["value"] == "/srv/secrets/sign-key"
+        assert variables["SIKLUS_SIGN__PASSWORD_FILE"]["value"] == "/srv/secrets/sign-password"
+        assert "/srv/secrets" in {each["mountPath"] for each in container["volumeMounts"]}
+        [volume] = [each["secret"] for each in made[name]["volumes"] if "secret" in each]
+        assert [each["path"] for each in volume["items"]] == ["sign-key", "sign-password"]
+        egress = only(found, "NetworkPolicy", name)["spec"]["egress"]
+        assert 3306 in {each["ports"][0]["port"] for each in egress if "to" not in each}
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -233,12 +262,15 @@ def test_the_rules_are_those_of_prometheus(
     )
     check(program("promtool"), "check", "rules", str(written), cwd=tmp_path)
     monitor = only(overlays["production"], "ServiceMonitor")["spec"]
-    assert monitor["endpoints"][0]["relabelings"] == [{"targetLabel": "job", "replacement": "flights"}]
+    [job, *drops] = monitor["endpoints"][0]["relabelings"]
+    assert job == {"targetLabel": "job", "replacement": "flights"}
+    assert {each["action"] for each in drops} == {"labeldrop"}
+    assert {each["regex"] for each in drops} == OPERATORS_LABELS & set(LABELS)
 
 
 def test_secrets_are_named_and_never_held(full: Path, overlays: dict[str, list[dict[str, Any]]]) -> None:
     example = yaml.safe_load((full / "overlays/production/secret.example.yaml").read_text())
-    assert set(example["stringData"]) == {"control-url", "ops-mail-password", "chat-url"}
+    assert set(example["stringData"]) == {"control-url", "ops-mail.password", "chat.url"}
     assert set(example["stringData"].values()) == {""}
     assert (
         "secret.example.yaml"
@@ -246,17 +278,17 @@ def test_secrets_are_named_and_never_held(full: Path, overlays: dict[str, list[d
     )
     [loop] = pods(overlays["production"])["flights-loop"]["containers"]
     variables = {each["name"]: each for each in loop["env"]}
-    assert variables["CHAT_URL"]["valueFrom"]["secretKeyRef"]["key"] == "chat-url"
+    assert variables["CHAT_URL"]["valueFrom"]["secretKeyRef"]["key"] == "chat.url"
     moved = "SIKLUS_NOTIFY__OPS-MAIL__PASSWORD_FILE"
-    assert variables[moved]["value"] == "/srv/secrets/ops-mail-password"
+    assert variables[moved]["value"] == "/srv/secrets/ops-mail.password"
     settings = read_project(
         full / "components/loop/project/siklus.toml", environment={moved: variables[moved]["value"]}
     )
     mail = settings.notify["ops-mail"]
     assert isinstance(mail, Mail)
-    assert mail.password_file == "/srv/secrets/ops-mail-password"
+    assert mail.password_file == "/srv/secrets/ops-mail.password"
     [volume] = [each for each in pods(overlays["production"])["flights-loop"]["volumes"] if "secret" in each]
-    assert [each["key"] for each in volume["secret"]["items"]] == ["ops-mail-password"]
+    assert [each["key"] for each in volume["secret"]["items"]] == ["ops-mail.password"]
     assert volume["secret"]["defaultMode"] == 0o440
 
 
@@ -308,6 +340,8 @@ def test_trusted_keys_go_along_and_are_asked_for(tmp_path: Path) -> None:
     assert keys["data"] == {"release.pub": "a public key\n"}
     made = pods(found)
     assert "--trusted-keys=/srv/trusted/release.pub" in made["flights-api"]["containers"][0]["args"]
-    [loop] = made["flights-loop"]["containers"]
-    variables = {each["name"]: each.get("value") for each in loop["env"]}
-    assert variables["SIKLUS_SERVE__TRUSTED_KEYS"] == '["/srv/trusted/release.pub"]'
+    # Both read siklus.toml, which names a file that their image does not have.
+    for each in (*made["flights-loop"]["containers"], *made["flights-api"]["initContainers"]):
+        variables = {variable["name"]: variable.get("value") for variable in each["env"]}
+        assert variables["SIKLUS_SERVE__TRUSTED_KEYS"] == '["/srv/trusted/release.pub"]'
+        assert "/srv/trusted" in {mount["mountPath"] for mount in each["volumeMounts"]}

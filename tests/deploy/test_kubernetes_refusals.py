@@ -79,6 +79,7 @@ def test_a_hostile_url_is_refused(
         ('[state]\ntracking_uri = "http://siklus:hidden@mlflow:5000"\n', "DP031"),
         ('[serve]\nuds = "server.sock"\n', "DP032"),
         ('[serve]\ntls_certificate = "c.pem"\ntls_key = "k.pem"\n', "DP032"),
+        ('[serve]\nfeedback_url = "http://flights-loop:8000"\n', "DP032"),
         ('[notify.chat]\nkind = "webhook"\nurl_env = "CHAT URL"\n', "DP034"),
         ('[notify.a__b]\nkind = "webhook"\nurl_file = "u"\n', "DP034"),
         ('[deploy]\nurl = "https://example.com/flights"\n', "DP035"),

@@ -22,12 +22,17 @@ def store_ports(*, control: str | None, tracking: str) -> tuple[Port, ...]:
     return _once([_called(control, POSTGRESQL, "the control database"), _called(tracking, 443, "MLflow")])
 
 
+def training_ports(project: Project, *, stores: Sequence[Port]) -> tuple[Port, ...]:
+    """Those of the stores and of the data."""
+    if project.data.url is None:
+        return tuple(stores)
+    return _once([*stores, _called(project.data.url, 443, "[data] url")])
+
+
 def loop_ports(project: Project, *, stores: Sequence[Port], prometheus: str) -> tuple[Port, ...]:
-    """Those of the stores, of Prometheus, of the data, and of whoever is told."""
-    found = [*stores, _called(prometheus, 80, "Prometheus")]
-    if project.data.url is not None:
-        found.append(_called(project.data.url, 443, "[data] url"))
-    return _once([*found, *_receivers(project)])
+    """Those of a training, of Prometheus, and of whoever is told."""
+    trained = training_ports(project, stores=stores)
+    return _once([*trained, _called(prometheus, 80, "Prometheus"), *_receivers(project)])
 
 
 def _receivers(project: Project) -> Iterator[Port]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from msgspec import Struct
 
 from siklus.deploy.cluster.addresses import Addresses, addresses_of
-from siklus.deploy.cluster.calls import loop_ports, store_ports
+from siklus.deploy.cluster.calls import loop_ports, store_ports, training_ports
 from siklus.deploy.cluster.naming import OF_NAMESPACE, cluster_name
 from siklus.deploy.cluster.refusals import copied, refuse_odd, refuse_unshippable
-from siklus.deploy.cluster.secrets import notify_secrets
+from siklus.deploy.cluster.secrets import notify_secrets, training_secrets
 from siklus.deploy.cluster.size import MOST_TIMES, size_of
 from siklus.deploy.cluster.words import PORT, sealed_words, stack_words
 from siklus.deploy.drafts import Draft
@@ -32,7 +32,7 @@ ROOMS: Mapping[str, tuple[str, ...]] = {
     "components/loop": ("kustomization.yaml", "api.yaml", "loop.yaml", "network.yaml", "state.yaml"),
     "components/watching": ("kustomization.yaml", "scrape.yaml", "rules.yaml"),
     "components/scaling": ("kustomization.yaml", "autoscaler.yaml", "adapter-rule.yaml"),
-    "components/retraining": ("kustomization.yaml", "training.yaml"),
+    "components/retraining": ("kustomization.yaml", "training.yaml", "network.yaml"),
     "overlays/sealed": ("kustomization.yaml",),
     "overlays/development": ("kustomization.yaml", "network.yaml", "prometheus.yaml", "prometheus.yml"),
     "overlays/production": ("kustomization.yaml", "ingress.yaml", "secret.example.yaml"),
@@ -98,7 +98,7 @@ def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict
     settings = project.settings
     deploy, name = settings.deploy, settings.project.name
     namespace = deploy.namespace or cluster_name(name)
-    secrets = notify_secrets(settings.notify)
+    of_training = training_secrets(settings)
     stores = store_ports(control=settings.state.control, tracking=addresses.tracking)
     n, size, trusted = (
         cluster_name(name),
@@ -127,9 +127,10 @@ def _words(project: OpenProject, cluster: Cluster, addresses: Addresses) -> dict
         "storage": STORAGE,
         "storage_class": cluster.storage_class,
         "first_training": FIRST_TRAINING,
-        "secrets": secrets,
-        "secret_files": [each for each in secrets if each.setting],
+        "training_secrets": of_training,
+        "secrets": (*of_training, *notify_secrets(settings.notify)),
         "store_ports": stores,
+        "training_ports": training_ports(settings, stores=stores),
         "loop_ports": loop_ports(settings, stores=stores, prometheus=addresses.prometheus),
         "ingress_namespace": cluster.ingress,
         "prometheus_namespace": cluster.prometheus,
@@ -154,7 +155,9 @@ def _remarks(project: OpenProject, words: Mapping[str, object]) -> Iterator[str]
     if project.settings.deploy.url is None:
         yield "Without [deploy] url there is no ingress: whoever else calls needs a policy of yours."
     data = data_file(project)
-    if data is not None:
+    if data is None:
+        yield "What [data] names must be reached from the loop's pod, or be mounted there."
+    else:
         yield f"{data} is a file: the loop trains if its image has it, `siklus deploy docker --with-data`."
     for key, file in _left_behind(project):
         yield f"Neither image has {file}, which {key} names: mount it."

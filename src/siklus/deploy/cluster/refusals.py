@@ -12,6 +12,12 @@ MOST_BYTES = 1_000_000  # of a ConfigMap, which Kubernetes bounds at 1 MiB with 
 PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
 TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+BESIDE = {  # where a password has its place instead
+    "[data] url": "the URL without it there, and the whole one in the Secret, as data-url",
+    "[state] control": "no such key there; the whole URL in the Secret, as control-url",
+    "[state] tracking_uri": "a URL without it, of a server that only the cluster reaches",
+    "[monitor] prometheus": "a URL without it, of a server that only the cluster reaches",
+}
 STORAGE_CLASS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
@@ -28,8 +34,8 @@ def refuse_odd(*, tag: str, namespaces: Sequence[str], storage_class: str) -> No
 
 
 def refuse_unshippable(project: OpenProject) -> None:
-    """DeployError DP031 for a password in siklus.toml, DP032 for a server that listens at no plain port, and
-    DP033 where siklus.toml and the contract are no files of a ConfigMap.
+    """DeployError DP031 for a password in siklus.toml, DP032 for a server that listens at no plain port, or
+    sends outcomes away, and DP033 where siklus.toml and the contract are no files of a ConfigMap.
     """
     _refuse_passwords(project)
     serve = project.settings.serve
@@ -40,6 +46,12 @@ def refuse_unshippable(project: OpenProject) -> None:
                 f"[serve] {key} = {getattr(serve, key)!r}, but a pod speaks plain HTTP, at a port",
                 expected=f"no {key}; TLS is the ingress's",
             )
+    if serve.feedback_url is not None:
+        raise DeployError(
+            "DP032",
+            f"[serve] feedback_url = {serve.feedback_url!r}, which the loop's server would follow, too",
+            expected="none there; the overlays have FEEDBACK_URL",
+        )
     _refuse_unfit_files(project)
 
 
@@ -69,7 +81,7 @@ def _refuse_passwords(project: OpenProject) -> None:
             raise DeployError(
                 "DP031",
                 f"{key} holds a password, and {FILE_NAME} becomes a ConfigMap, which many may read",
-                expected="the URL without it there, and the whole one in the Secret",
+                expected=BESIDE[key],
             )
 
 
