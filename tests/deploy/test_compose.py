@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tomllib
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -138,10 +139,11 @@ def refused(folder: Path, capsys: pytest.CaptureFixture[str], *words: str) -> st
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize("word", HOSTILE)
-@pytest.mark.parametrize(
-    "key", ["project.name", "deploy.image", "deploy.base", "data.path", "notify.ops.password_file"]
-)
+KEYS = ("project.name", "deploy.image", "deploy.base", "data.path", "notify.ops.password_file")
+OUTSIDE = ("data.path", "../../etc")  # not refused, but mounted by a person
+
+
+@pytest.mark.parametrize(("key", "word"), [pair for pair in product(KEYS, HOSTILE) if pair != OUTSIDE])
 def test_no_key_breaks_out_of_its_place(
     key: str, word: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +160,17 @@ def test_no_key_breaks_out_of_its_place(
     folder.mkdir()
     (folder / "siklus.toml").write_text(written(text))
     assert re.search(r"siklus: (PJ|DP)\d{3} ", refused(folder, capsys))
+
+
+def test_rows_beside_the_project_are_left_to_a_person(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = project(tmp_path / "p")
+    text = (folder / "siklus.toml").read_text()
+    (folder / "siklus.toml").write_text(text.replace('"flights.csv"', '"../flights.csv"'))
+    files = deployed(folder, "compose")
+    assert "must be reached from the loop's container" in capsys.readouterr().err
+    assert "flights.csv" not in (files / "compose.yaml").read_text()
 
 
 def written(tables: Any, prefix: str = "") -> str:

@@ -155,6 +155,19 @@ def test_rows_go_along_only_as_a_file_of_the_project(
         assert "DP012" in refused(capsys, folder, "--with-data")
 
 
+def test_rows_beside_the_project_are_mounted_where_siklus_toml_finds_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `siklus init shop --data flights.csv` writes it."""
+    folder = docker_project(tmp_path / "shop")
+    text = (folder / "siklus.toml").read_text()
+    (folder / "siklus.toml").write_text(text.replace('"flights.csv"', '"../flights.csv"'))
+    assert "DP012" in refused(capsys, folder, "--with-data")
+    dockerfile = (written(folder) / "loop.Dockerfile").read_text()
+    assert "mount ../flights.csv at /srv/flights.csv." in capsys.readouterr().err
+    assert "flights.csv" not in dockerfile
+
+
 def test_a_checkout_says_how_to_make_a_wheel(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = refused(capsys, docker_project(tmp_path, ""))
     assert "DP010" in said
@@ -170,7 +183,7 @@ def test_a_wheel_that_is_not_there_is_told(tmp_path: Path, capsys: pytest.Captur
 def test_a_server_gets_what_its_model_needs_and_no_more() -> None:
     plain = names(serve_lock(manifest(), signatures=False))
     assert {"onnxruntime", "numpy", "fastapi", "uvicorn"} <= plain
-    assert not {"cryptography", "scikit-learn", "pandas"} & plain
+    assert not {"cryptography", "protobuf", "scikit-learn", "pandas"} & plain
     assert names(serve_lock(manifest(), signatures=True)) - plain == {"cryptography", "cffi", "pycparser"}
     skops = names(serve_lock(manifest(model="skops", takes="frame"), signatures=False))
     assert {"skops", "scikit-learn", "scipy", "pandas"} <= skops

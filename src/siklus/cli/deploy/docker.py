@@ -16,9 +16,9 @@ from siklus.deploy.images.docker import (
     DOCKERFILE,
     LOOP_DOCKERFILE,
     Building,
-    data_file,
     docker_drafts,
     image_of,
+    way_of_rows,
 )
 from siklus.deploy.images.released import BUNDLE, Released, put_bundle, released, restamped
 from siklus.files import write_atomic
@@ -106,9 +106,8 @@ def _remarks(project: OpenProject, directory: Path, values: Released, *, with_da
     left_out = [name for name in OF_THE_MACHINE if getattr(settings.serve, name) is not None]
     if left_out:
         yield f"Left out: [serve] {', '.join(left_out)}, which a container is given when it is run."
-    data = data_file(project)
-    if data is not None and not with_data:
-        yield f"The loop's image holds no rows: mount {data} at /srv/project/{data}, or --with-data."
+    if not with_data:
+        yield f"The loop's image holds no rows: {way_of_rows(project)}."
     yield f"Version {values.version} is in {directory / BUNDLE}. In {project.paths.root}:"
     here = directory.resolve().relative_to(project.paths.root.resolve())
     yield f"  docker build -f {here / DOCKERFILE} -t {image}:{values.version} ."

@@ -11,9 +11,9 @@ from siklus.deploy.cluster.naming import OF_NAMESPACE, cluster_name
 from siklus.deploy.cluster.refusals import copied, refuse_odd, refuse_unshippable
 from siklus.deploy.cluster.secrets import notify_secrets, training_secrets
 from siklus.deploy.cluster.size import MOST_TIMES, size_of
-from siklus.deploy.cluster.words import PORT, sealed_words, stack_words
 from siklus.deploy.drafts import Draft
 from siklus.deploy.images.docker import data_file, image_of, trusted_keys
+from siklus.deploy.images.words import PORT, sealed_words, stack_words
 from siklus.deploy.rendering import render
 from siklus.deploy.stack.images import IMAGES
 from siklus.deploy.watching.prometheus import rule_files

@@ -1,18 +1,19 @@
 """Dockerfiles: the serving image with one sealed version in it, and the image of trainings and the loop."""
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec import Struct
 
 from siklus.bundle.manifest import Manifest
-from siklus.deploy.cluster.words import TRUSTED, sealed_words
 from siklus.deploy.drafts import Draft
 from siklus.deploy.images.context import folder_in_context, in_context
 from siklus.deploy.images.installing import installing
 from siklus.deploy.images.locks import LOOP_LOCK, SERVE_LOCK, loop_lock, serve_lock
 from siklus.deploy.images.released import BUNDLE, Released
+from siklus.deploy.images.words import PROJECT, TRUSTED, sealed_words
 from siklus.deploy.rendering import render
 from siklus.errors import DeployError
 from siklus.project.file import FILE_NAME, OpenProject
@@ -88,11 +89,26 @@ def project_files(project: OpenProject) -> tuple[str, ...]:
 
 
 def data_file(project: OpenProject) -> str | None:
-    """The one file of [data] path; None where the rows come from elsewhere, or from several files."""
+    """The one file of [data] path below the project; None where rows come from elsewhere, or several.
+
+    DP012 for one below it that a Dockerfile cannot name.
+    """
     path = project.settings.data.path
     if path is None or Path(path).is_absolute() or GLOB & set(path):
         return None
+    if os.path.normpath(path).startswith("../"):
+        return None
     return in_context(path, what="[data] path")
+
+
+def way_of_rows(project: OpenProject) -> str:
+    """How the loop gets the rows that its image does not hold, in words."""
+    path, inside = project.settings.data.path, data_file(project)
+    if inside is not None:
+        return f"mount {inside} at {PROJECT}/{inside}, or --with-data"
+    if path is not None and not GLOB & set(path):
+        return f"mount {path} at {os.path.normpath(Path(PROJECT) / path)}"
+    return "what [data] names must be reached from its container, or be mounted there"
 
 
 def _project_files(file: str, contract: str, candidates: tuple[str, ...]) -> Iterator[str]:

@@ -11,6 +11,8 @@ LOOP_LOCK = "requirements-loop.lock"
 NATIVE_LOCK = "requirements-native.lock"
 SKLEARN = frozenset({"cloudpickle", "joblib", "narwhals", "scikit-learn", "scipy", "threadpoolctl"})
 FRAME = frozenset({"pandas", "python-dateutil", "tzdata"})
+# Read by those tools of onnxruntime that make models, which are taken out of an image.
+TOOLS = frozenset({"flatbuffers", "protobuf"})
 SIGNATURES = frozenset({"cffi", "cryptography", "pycparser"})  # 13 MB of a server that trusts no keys
 
 # A model's format → what opens it.
@@ -32,9 +34,8 @@ def serve_lock(manifest: Manifest, *, signatures: bool) -> str:
 
     ``signatures``: whether it checks any.
     """
-    blocks = _blocks(SERVE_LOCK)
-    if not signatures:
-        blocks = {line: block for line, block in blocks.items() if _name(line) not in SIGNATURES}
+    unread = TOOLS if signatures else TOOLS | SIGNATURES
+    blocks = {line: block for line, block in _blocks(SERVE_LOCK).items() if _name(line) not in unread}
     wanted = NATIVE[manifest.model] | (FRAME if manifest.takes == "frame" else frozenset())
     return _lock("What this server needs and nothing else.", blocks | _native(wanted))
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from siklus.deploy.cluster.words import stack_words
 from siklus.deploy.drafts import Draft
 from siklus.deploy.images.context import folder_in_context
 from siklus.deploy.images.docker import data_file, image_of, trusted_keys
+from siklus.deploy.images.words import PROJECT, stack_words
 from siklus.deploy.quoting import checked_duration, yaml_text
 from siklus.deploy.rendering import render
 from siklus.deploy.stack.images import BOTO3, IMAGES, MLFLOW, PSYCOPG
-from siklus.deploy.stack.mounts import PROJECT, mount
+from siklus.deploy.stack.mounts import mount
 from siklus.deploy.stack.receivers import handed, receiver_remarks
 from siklus.deploy.stack.secrets import FOLDER, OWN
 from siklus.deploy.watching.alertmanager import Sending, alertmanager_files

@@ -2,9 +2,9 @@
 
 import re
 
+from siklus.deploy.images.words import PROJECT
 from siklus.errors import DeployError
 
-PROJECT = "/srv/project"  # of the loop's image
 # Neither what parts a mount's words, nor what Compose fills in, nor a way out of the project.
 PLAIN = re.compile(r"/?[A-Za-z0-9_.@+-]+(?:/[A-Za-z0-9_.@+-]+)*")
 

@@ -29,6 +29,7 @@ COPY {{ file }} {{ "./" if "*" in file else "./" ~ file }}
 {% if data and not with_data %}
 # Rows are no part of an image: mount them at /srv/project/{{ data }}, or `siklus deploy docker --with-data`.
 {% endif %}
+
 # What libraries keep for themselves goes to /tmp, and all that must last to the volume.
 ENV PATH=/srv/venv/bin:$PATH HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib \
     SIKLUS_STATE__DIRECTORY=/srv/state PYTHONUNBUFFERED=1

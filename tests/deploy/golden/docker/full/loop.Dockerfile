@@ -22,6 +22,7 @@ COPY siklus.toml ./siklus.toml
 COPY contract.json ./contract.json
 COPY *.py ./
 COPY flights.csv ./flights.csv
+
 # What libraries keep for themselves goes to /tmp, and all that must last to the volume.
 ENV PATH=/srv/venv/bin:$PATH HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib \
     SIKLUS_STATE__DIRECTORY=/srv/state PYTHONUNBUFFERED=1

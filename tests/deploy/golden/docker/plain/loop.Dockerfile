@@ -22,6 +22,7 @@ WORKDIR /srv/project
 COPY siklus.toml ./siklus.toml
 COPY contract.json ./contract.json
 # Rows are no part of an image: mount them at /srv/project/flights.csv, or `siklus deploy docker --with-data`.
+
 # What libraries keep for themselves goes to /tmp, and all that must last to the volume.
 ENV PATH=/srv/venv/bin:$PATH HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib \
     SIKLUS_STATE__DIRECTORY=/srv/state PYTHONUNBUFFERED=1

@@ -1,4 +1,4 @@
-"""Words: how the servers of a cluster are started. What siklus.toml leaves at its default is not said."""
+"""Words: how a server in a container is started. What siklus.toml leaves at its default is not said."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,11 @@ import msgspec
 from siklus.project.sections import Project, Records, Serve
 from siklus.serve.options import words_of
 
-PORT = 8000  # in every pod, whatever siklus.toml says of the machine that it was written for
+PORT = 8000  # in every container, whatever siklus.toml says of the machine that it was written for
 STATE, RUN, BUNDLE, TRUSTED = "/srv/state", "/run/siklus", "/srv/bundle", "/srv/trusted"
-# What a pod decides: where it listens, and by whom it is run.
-OF_THE_POD = (
+PROJECT = "/srv/project"  # of the loop's image
+# What a container decides: where it listens, and by whom it is run.
+OF_THE_CONTAINER = (
     "host", "port", "uds", "insecure", "admin_host", "admin_port", "tls_certificate", "tls_key",
     "feedback_url", "trusted_keys",
 )  # fmt: skip
@@ -31,13 +32,13 @@ def stack_words(
 
 
 def _listening() -> list[str]:
-    # Open until there is a key, since only the network's policies know who may come.
+    # Open until there is a key: who may come is decided by where the port is published, and by networks.
     return ["--host=0.0.0.0", f"--port={PORT}", "--insecure=true"]
 
 
 def _settings(serve: Serve, trusted: Sequence[str]) -> list[str]:
     usual = Serve()
-    same = {name: getattr(usual, name) for name in OF_THE_POD}
+    same = {name: getattr(usual, name) for name in OF_THE_CONTAINER}
     found = _said(msgspec.structs.replace(serve, **same), usual)
     return [*found, *(f"--trusted-keys={TRUSTED}/{name}" for name in trusted)]
 
