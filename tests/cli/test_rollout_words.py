@@ -26,6 +26,11 @@ def test_one_that_nobody_has_looked_at() -> None:
     ]
 
 
+def test_a_question_is_not_followed_by_a_full_stop() -> None:
+    asked = msgspec.structs.replace(rollout(), reason="does it know the new microscope?")
+    assert said(asked).endswith("\nWhy: does it know the new microscope?")
+
+
 def test_one_against_which_nothing_speaks_yet() -> None:
     waiting = msgspec.structs.replace(rollout(step=1), reason="400 of 500 requests on this step")
     found = seen(waiting, 400, quality=losses(-0.3, 0.1), labels=40)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from siklus.automation.reasons import sentence
 from siklus.automation.rollout.accounts import part
 from siklus.automation.rollout.freezes import Freeze
 from siklus.automation.rollout.rollout import Rollout
@@ -109,7 +110,7 @@ def _print(found: Status, *, now: datetime) -> None:
         lines = standing(found.rollout, found.looked, now=now)
     if found.frozen is not None:
         until = f"{found.frozen.until.astimezone():%Y-%m-%d %H:%M %Z}"
-        why = found.frozen.reason
-        lines.append(f"Nothing is rolled out by itself until {until}: {why}. `siklus resume` ends that.")
+        why = sentence(found.frozen.reason)
+        lines.append(f"Nothing is rolled out by itself until {until}: {why} `siklus resume` ends that.")
     for line in lines:
         results().print(line, markup=False)

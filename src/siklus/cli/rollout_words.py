@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from siklus.automation.reasons import sentence
 from siklus.automation.rollout.accounts import PHASES, part
 from siklus.automation.rollout.rollout import Evidence, Rollout
 from siklus.automation.rollout.table import Looked
@@ -36,7 +37,9 @@ def standing(rollout: Rollout, looked: Looked | None, *, now: datetime) -> list[
         said = ", ".join(TESTS.get(name, name) for name in rollout.standing)
         lines.append(f"Against version {challenger}: {said}.")
     if rollout.reason:
-        lines.append(f"{'Now' if rollout.going_on and looked is not None else 'Why'}: {rollout.reason}.")
+        lines.append(
+            f"{'Now' if rollout.going_on and looked is not None else 'Why'}: {sentence(rollout.reason)}"
+        )
     return lines
 
 

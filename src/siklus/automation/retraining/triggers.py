@@ -10,6 +10,7 @@ from typing import Literal, TypeAlias
 
 from msgspec import Struct, structs
 
+from siklus.automation.reasons import sentence
 from siklus.automation.retraining.signs import Signs
 from siklus.automation.retraining.verdict import Verdict, verdict_on
 from siklus.errors import AutomationError
@@ -269,7 +270,7 @@ def _heard(
 def _said(due: Sequence[Due], asks: Sequence[Ask], verdict: Verdict, hold: Hold | None) -> str:
     if not due and not asks:
         return "Nothing asks for a retraining."
-    reasons = [f"{ask.by} asks for it{f': {ask.reason}' if ask.reason else ''}." for ask in asks]
+    reasons = [sentence(f"{ask.by} asks for it{f': {ask.reason}' if ask.reason else ''}") for ask in asks]
     reasons += [each.said for each in due]
     if asks and verdict.what != "retrain":
         told = f"It was asked for, so it begins all the same, but: {verdict.said}"
