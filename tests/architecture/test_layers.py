@@ -9,7 +9,7 @@ from tests.architecture.source import ROOT, VERSION, Import, Source, imports, mo
 # The same picture stands in ARCHITECTURE.md.
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors",),
-    ("events", "extras", "files", "palette", "table"),
+    ("asking", "events", "extras", "files", "palette", "table"),
     ("project", "stats"),
     ("contract", "data"),
     ("features",),

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from siklus.asking import Answered
 from siklus.cli.up import LOCK
-from siklus.doctor.asking import Answered
 from siklus.doctor.checks import MACHINE, PROJECT
 from siklus.doctor.clock import Clock, judge_clock
 from siklus.doctor.databases import Database, judge_database

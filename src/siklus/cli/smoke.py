@@ -12,8 +12,7 @@ from siklus.bundle.read import open_bundle
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app, print_json, remarks, results
 from siklus.cli.registered import has_registry, opened_version
-from siklus.deploy.pipelines.asking import Asking
-from siklus.deploy.pipelines.smoke import Sample, Smoked, sample_of, smoke
+from siklus.deploy.pipelines.smoke import Sample, Service, Smoked, sample_of, smoke
 from siklus.errors import DeployError, ProjectError, RegistryError
 from siklus.project.shipping import ServiceUrl
 
@@ -52,9 +51,9 @@ def smoke_command(
 
     Until the time is up it may answer with an older version: a new one takes a moment to be taken over.
     """
-    asking = Asking(url=_checked(url, project), key=_key(key_file, os.environ))
+    service = Service(url=_checked(url, project), key=_key(key_file, os.environ))
     sample = None if health else _sample(bundle, project)
-    found = smoke(asking, sample, expect=expect, timeout=timeout)
+    found = smoke(service, sample, expect=expect, timeout=timeout)
     if as_json:
         print_json(found)
     else:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 from msgspec import Struct
 
+from siklus.asking import ask
 from siklus.automation.lease import CLOCKS
-from siklus.doctor.asking import ask
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.errors import SiklusError

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 from msgspec import Struct
 
-from siklus.doctor.asking import Answered, ask
+from siklus.asking import Answered, ask
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.project.file import OpenProject

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from msgspec import Struct
 
-from siklus.doctor.asking import Answered, ask
+from siklus.asking import Answered, ask
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble, unknown
 from siklus.monitor.amounts import length_of_time

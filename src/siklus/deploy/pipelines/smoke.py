@@ -6,20 +6,41 @@ that was wrong is the answer. A service that has not yet taken a new version ove
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import numpy as np
 from msgspec import Struct
 
+from siklus.asking import Answered, ask
 from siklus.bundle.papers import Golden
 from siklus.bundle.read import Bundle
 from siklus.contract.columns import Contract, label_text
-from siklus.deploy.pipelines.asking import Answered, Asking, ask
 
 PAUSE_SECONDS = 0.5  # between two attempts
 KEY_REFUSED = (401, 403)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """``url``: without a slash at its end. ``key``: of its API, where it asks for one. ``seconds``: for one
+    answer."""
+
+    url: str
+    key: str | None = field(default=None, repr=False)
+    seconds: float = 10.0
+
+    def answer(self, path: str, body: object | None = None) -> Answered:
+        """To GET, or to POST of ``body`` as JSON."""
+        headers = {"User-Agent": "siklus smoke", "Accept": "application/json"}
+        if self.key is not None:
+            headers["Authorization"] = f"Bearer {self.key}"
+        if body is None:
+            return ask(self.url + path, seconds=self.seconds, headers=headers)
+        headers["Content-Type"] = "application/json"
+        content = msgspec.json.encode(body)
+        return ask(self.url + path, seconds=self.seconds, headers=headers, body=content)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +88,7 @@ def sample_of(bundle: Bundle) -> Sample:
 
 
 def smoke(
-    asking: Asking,
+    service: Service,
     sample: Sample | None,
     *,
     expect: str | None,
@@ -83,28 +104,28 @@ def smoke(
     begun = clock()
     while True:
         try:
-            found = _look(asking, sample, expect=expect)
+            found = _look(service, sample, expect=expect)
         except _NotYet as exc:
             spent = clock() - begun
             if exc.final or spent + PAUSE_SECONDS > timeout:
-                return Smoked(url=asking.url, passed=False, why=str(exc), seconds=round(spent, 3))
+                return Smoked(url=service.url, passed=False, why=str(exc), seconds=round(spent, 3))
             sleep(PAUSE_SECONDS)
         else:
             return msgspec.structs.replace(found, seconds=round(clock() - begun, 3))
 
 
-def _look(asking: Asking, sample: Sample | None, *, expect: str | None) -> Smoked:
-    _good(ask(asking, "/ready"), "/ready")
+def _look(service: Service, sample: Sample | None, *, expect: str | None) -> Smoked:
+    _good(service.answer("/ready"), "/ready")
     if sample is None or not sample.golden.instances:
-        health = _read(_good(ask(asking, "/health"), "/health"), _Health, "/health")
+        health = _read(_good(service.answer("/health"), "/health"), _Health, "/health")
         _expected(health.version, expect)
-        return Smoked(url=asking.url, passed=True, version=health.version)
+        return Smoked(url=service.url, passed=True, version=health.version)
     path = "/predict/batch?probabilities=all"
-    answered = _good(ask(asking, path, {"instances": sample.golden.instances}), path)
+    answered = _good(service.answer(path, {"instances": sample.golden.instances}), path)
     batch = _read(answered, _Batch, path)
     _expected(batch.version, expect)
     return Smoked(
-        url=asking.url,
+        url=service.url,
         passed=True,
         version=batch.version,
         rows=len(sample.golden.instances),

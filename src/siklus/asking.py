@@ -1,4 +1,4 @@
-"""Asking a web service one question, for its answer, its clock and its pace."""
+"""Asking a web service one question: whatever comes of it is a value, and no redirect is followed."""
 
 import contextlib
 import json
@@ -13,7 +13,8 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from msgspec import Struct
 
-MOST_BYTES = 8_000_000
+MOST_BYTES = 16_000_000  # of an answer
+SHOWN_CHARACTERS = 200
 
 
 class Answered(Struct, frozen=True, kw_only=True):
@@ -34,31 +35,40 @@ class Answered(Struct, frozen=True, kw_only=True):
         except ValueError:
             return None
 
+    def said(self) -> str:
+        """In a line, for a person."""
+        if self.status == 0:
+            return self.problem
+        text = " ".join(self.body.decode("utf-8", "replace").split())[:SHOWN_CHARACTERS]
+        return f"answered {self.status}: {text}"
+
 
 class _Stay(HTTPRedirectHandler):
-    """A redirect is an answer: what is asked here must not be asked elsewhere."""
+    """A redirect is an answer: neither a question nor a key travels to where one points."""
 
     def redirect_request(self, *_given: Any) -> None:
         return None
 
 
-def ask(url: str, *, seconds: float, headers: Mapping[str, str] | None = None) -> Answered:
-    """GET ``url``, which is http or https; any answer is one, and so is none."""
+def ask(
+    url: str, *, seconds: float, headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Answered:
+    """GET ``url``, which is http or https, or POST ``body`` to it; any answer is one, and so is none."""
     begun = time.perf_counter()
     try:
         opener = build_opener(_Stay)
-        request = Request(url, headers=dict(headers or {}))  # noqa: S310 - http or https, says the caller
+        request = Request(url, data=body, headers=dict(headers or {}))  # noqa: S310 - http or https, says the caller
         with opener.open(request, timeout=seconds) as answer:
-            body, status, date = answer.read(MOST_BYTES), answer.status, answer.headers.get("Date")
+            content, status, date = answer.read(MOST_BYTES), answer.status, answer.headers.get("Date")
     except HTTPError as exc:
         with exc:
-            body, status, date = exc.read(MOST_BYTES), exc.code, exc.headers.get("Date")
+            content, status, date = exc.read(MOST_BYTES), exc.code, exc.headers.get("Date")
     except (URLError, HTTPException, OSError, ValueError) as exc:
         reason = exc.reason if isinstance(exc, URLError) else exc
         told = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         return Answered(status=0, problem=told)
     took = time.perf_counter() - begun
-    return Answered(status=status, body=body, seconds=took, ahead=_ahead(date, took))
+    return Answered(status=status, body=content, seconds=took, ahead=_ahead(date, took))
 
 
 def _ahead(date: str | None, took: float) -> float | None:
