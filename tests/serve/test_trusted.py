@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
@@ -96,6 +97,7 @@ def forgeries(signed: Path, other: Path, stranger: Signer) -> Iterator[Forgery]:
     yield Forgery("oversize", _oversize)
     yield Forgery("a link", _link)
     yield Forgery("a directory", _directory)
+    yield Forgery("a pipe", _pipe)
 
 
 def _flip(path: Path, *, name: str, bit: int) -> None:
@@ -153,6 +155,11 @@ def _link(path: Path) -> None:
 def _directory(path: Path) -> None:
     (path / SIGNATURE_FILE).unlink()
     (path / SIGNATURE_FILE).mkdir()
+
+
+def _pipe(path: Path) -> None:
+    (path / SIGNATURE_FILE).unlink()
+    os.mkfifo(path / SIGNATURE_FILE)
 
 
 def test_nothing_forged_ever_answers(

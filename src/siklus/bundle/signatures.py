@@ -4,6 +4,7 @@ They stand in the file `signature` beside the manifest, the only one that may co
 """
 
 import hashlib
+import stat
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,11 @@ class TrustedKeys:
 
 def read_signatures(bundle: Path) -> tuple[Signature, ...]:
     """Those in the bundle, none of them verified; empty where there is no such file. BundleError BN014 for
-    one that is too large, damaged or of another format."""
+    one that is no plain file, too large, damaged or of another format."""
     file = bundle / SIGNATURE_FILE
     try:
+        if not stat.S_ISREG(file.lstat().st_mode):  # a pipe would never end
+            raise BundleError("BN014", f"{file} is no plain file", expected="a file that can be read")
         with file.open("rb") as content:
             raw = content.read(MAX_BYTES + 1)
     except FileNotFoundError:
