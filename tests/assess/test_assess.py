@@ -67,14 +67,14 @@ def test_lines_fit_into_80_columns(fresh: Path, words: list[str]) -> None:
 
 def test_the_levels_come_first_with_what_separates_from_the_next(fresh: Path) -> None:
     said = siklus("assess", "-C", fresh).out
-    assert said.index("level 0 of 2") < said.index("Level 1 needs 9 more of its 9 criteria")
+    assert said.index("level 0 of 2") < said.index("Level 1 needs all of its 9 criteria")
     assert "siklus assess --ask" in said
 
 
 def test_a_scale_shows_every_criterion_with_what_is_missing(fresh: Path) -> None:
     said = siklus("assess", "ml-test-score", "-C", fresh).out
     assert len(re.findall(r"^[●◐○] (?:Data|Model|Infra|Monitor) [1-7] ", said, re.MULTILINE)) == 28
-    assert "siklus verify-skew" in said
+    assert "siklus verify-skew" not in said  # of which logged requests? First things first
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from siklus.project.file import OpenProject, open_project
 from siklus.registry.journal import Entry
 from siklus.registry.proofs import SKEW, Proof
 from siklus.registry.proofs import entry_of as proof_entry
+from tests.assess.looking import LENS
 from tests.cli.projects import siklus
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -121,16 +122,27 @@ def test_the_workflows_that_siklus_writes_are_seen_to_train_by_themselves(tmp_pa
     assert {"workflow", "workflow-schedule"} <= found(files_in(opened)).keys()
 
 
-def test_what_git_keeps_is_found_and_what_it_does_not_is_not(tmp_path: Path) -> None:
+def test_what_git_keeps_is_found_and_what_it_does_not_is_worth_nothing(tmp_path: Path) -> None:
+    """And each says what would make it whole: new files are changes too, which `commit -a` leaves out."""
     opened = project(tmp_path)
     write(tmp_path / "contract.json", json.dumps(CONTRACT))
     assert list(in_git(opened)) == []
     for words in (["init"], ["add", "siklus.toml"], ["commit", "-m", "one file"]):
         git(tmp_path, *words)
-    assert list(in_git(opened)) == []
+    assert kept_by_git(opened) == (0.0, "git add . && git commit")
     for words in (["add", "contract.json"], ["commit", "-m", "and the other"]):
         git(tmp_path, *words)
-    assert [each.sign for each in in_git(opened)] == ["repository"]
+    write(tmp_path / "new.csv", "a\n1\n")
+    assert kept_by_git(opened) == (0.5, "git add . && git commit && siklus train")
+    for words in (["add", "."], ["commit", "-m", "all of it"]):
+        git(tmp_path, *words)
+    assert kept_by_git(opened) == (0.5, "siklus train")
+
+
+def kept_by_git(opened: OpenProject) -> tuple[float, str]:
+    ((sign, trace),) = [(each.sign, each.trace) for each in in_git(opened)]
+    assert sign == "repository"
+    return LENS.worth(trace), trace.mend
 
 
 def git(folder: Path, *words: str) -> None:

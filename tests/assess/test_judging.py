@@ -143,6 +143,33 @@ def test_the_cheapest_commands_come_first_and_say_what_they_lift() -> None:
     assert {"Data 3", "Data 5"} <= set(found.advice[0].lifts)
 
 
+def commands(key: str, *signs: str) -> list[str]:
+    """What would lift the ML Test Score's criterion where only these signs are there."""
+    findings = standings({sign: (trace(sign),) for sign in signs})["ml-test-score"].findings
+    return [gap.command for each in findings if each.key == key for gap in each.gaps]
+
+
+def test_a_command_that_cannot_work_yet_is_not_advised_but_what_comes_before_it() -> None:
+    assert commands("Monitor 3") == ["siklus up"]  # without logged requests there is nothing to prove
+    assert commands("Monitor 3", "logged") == ["siklus verify-skew"]
+    canary = {"rollout-set": (Trace(kind="configured", said="", where=""),)}
+    for there, command in (
+        ((), "siklus train"),
+        (("trained",), "siklus train --force"),
+        (("trained", "former-kept"), "siklus up"),
+        (("trained", "former-kept", "live-decided"), "siklus rollout start staging"),
+    ):
+        found = standings({**canary, **{sign: (trace(sign),) for sign in there}})["ml-test-score"]
+        finding = next(each for each in found.findings if each.key == "Infra 6")
+        assert [gap.command for gap in finding.gaps] == [command]
+
+
+def test_what_cannot_be_read_may_be_there_and_holds_nothing_up() -> None:
+    facts = Facts(project="line", unknown={"records": "closed"})
+    finding = next(f for f in judged(RUBRICS["ml-test-score"], facts, LENS).findings if f.key == "Monitor 3")
+    assert [gap.command for gap in finding.gaps] == ["siklus verify-skew"]
+
+
 def test_where_nothing_can_be_read_it_is_unknown_not_missing() -> None:
     facts = Facts(project="line", unknown={"registry": "TK001 nobody answers"})
     found = judged(RUBRICS["google"], facts, LENS)

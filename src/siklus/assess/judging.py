@@ -7,7 +7,7 @@ from msgspec import Struct
 from siklus.assess.facts import FULL, HALF, NOTHING, Area, Facts, Lens, Trace
 from siklus.assess.questions import ASK, QUESTIONS
 from siklus.assess.rubrics.rubric import Criterion, Level, Rubric, RubricName
-from siklus.assess.signs import SIGNS
+from siklus.assess.signs import SIGNS, Sign
 
 ADVISED = 3  # commands that are told of a scale
 ASKING = "siklus assess --ask"
@@ -139,6 +139,7 @@ def _gap(need: Sequence[str], trace: Trace | None, worth: float, facts: Facts, l
     """Told of the need's first sign, which can count in full; where there is nothing at all, of the one that
     comes before it: a file or a setting."""
     first = need[0]
+    mend = "" if trace is None else trace.mend
     if worth == NOTHING and not first.startswith(ASK):
         first = next((each for each in need if each in SIGNS and SIGNS[each].area in _STANDS), first)
     if first.startswith(ASK):
@@ -147,15 +148,21 @@ def _gap(need: Sequence[str], trace: Trace | None, worth: float, facts: Facts, l
     why = facts.unknown.get(sign.area)
     if why is not None:
         return Gap(said=f"unknown: {why}", command="siklus doctor", minutes=sign.minutes, unknown=True)
-    own = facts.traces.get(first, ())
-    if worth == HALF and trace is not None and trace in own:
-        if trace.most < FULL:
-            command = trace.mend or sign.command
-            return Gap(said="that shows only a part", command=command, minutes=sign.minutes)
+    said, ready = sign.missing, _ready(sign, facts)
+    if worth == HALF and trace is not None and trace in facts.traces.get(first, ()):
         age = lens.told(trace)
-        if age:
-            return Gap(said=f"the last time was {age}", command=sign.command, minutes=sign.minutes)
-    return Gap(said=sign.missing, command=sign.command, minutes=sign.minutes)
+        said = "that shows only a part" if trace.most < FULL else f"the last time was {age}" if age else said
+    return Gap(said=said, command=mend or ready.command, minutes=ready.minutes)
+
+
+def _ready(sign: Sign, facts: Facts) -> Sign:
+    """The sign whose command can be given now: of what this one's command comes after, the first that is
+    missing. What cannot be read may be there."""
+    for name in sign.after:
+        before = SIGNS[name]
+        if name not in facts.traces and before.area not in facts.unknown:
+            return _ready(before, facts)
+    return sign
 
 
 def _unanswered(name: str, facts: Facts, lens: Lens) -> Gap:
@@ -196,7 +203,9 @@ def _ladder(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) ->
     half = sum(each.score == HALF for each in open_ones)
     partly = f" ({half} half done)" if half else ""
     titles = "; ".join(each.title for each in open_ones)
-    needs = f"Level {reached + 1} needs {len(open_ones)} more of its {sums[reached].of} criteria"
+    of = sums[reached].of
+    count = "all" if len(open_ones) == of else f"{len(open_ones)} more"
+    needs = f"Level {reached + 1} needs {count} of its {of} criteria"
     between = f"{needs}{partly}: {titles}."
     return level, reached, highest, between, open_ones
 

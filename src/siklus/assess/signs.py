@@ -1,7 +1,7 @@
 """The signs that evidence gives: what each says of a project, where it is looked for, what would supply it.
 
 Each is data; `evidence/` finds their traces, `rubrics/` asks for them. ``minutes`` orders advice: what a
-person of little practice needs for the command, waiting for traffic not counted.
+person of little practice needs for the command; waiting for a training or for traffic is not counted.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,17 @@ from siklus.assess.facts import Area
 
 
 class Sign(Struct, frozen=True):
-    """``missing``: how its absence is told; ``command``: the one that supplies it."""
+    """``missing``: how its absence is told; ``command``: the one that supplies it, once the signs are there
+    that it comes ``after``."""
 
     area: Area
     missing: str
     command: str
     minutes: float
+    after: tuple[str, ...] = ()
 
+
+RETRAIN = "siklus retrain   # while `siklus up` runs"
 
 SIGNS: Mapping[str, Sign] = {
     # What stands in the project's files.
@@ -68,88 +72,125 @@ SIGNS: Mapping[str, Sign] = {
     "stack-files": Sign("files", "no files of a stack", "siklus deploy compose", 2),
     "metrics-files": Sign("files", "no files for Prometheus", "siklus deploy prometheus", 2),
     # What registered versions say of their trainings.
-    "trained": Sign("registry", "nothing was trained", "siklus train", 5),
+    "trained": Sign("registry", "nothing was trained", "siklus train", 1),
     "contract-held": Sign(
-        "registry", "no training has held its rows against the contract", "siklus train", 5
+        "registry", "no training has held its rows against the contract", "siklus train", 1
     ),
-    "columns-weighed": Sign("registry", "no training has measured what each column gives", "siklus train", 5),
-    "tuned": Sign("registry", "no registered model's parameters were searched", "siklus train", 5),
-    "simpler-tried": Sign("registry", "no simpler model was tried beside the chosen one", "siklus train", 5),
-    "slices-held": Sign("registry", "no version had to hold a bound in each slice", "siklus train", 5),
-    "gates-held": Sign("registry", "no version had to pass a gate", "siklus train", 5),
+    "columns-weighed": Sign("registry", "no training has measured what each column gives", "siklus train", 1),
+    "tuned": Sign("registry", "no registered model's parameters were searched", "siklus train", 1),
+    "simpler-tried": Sign("registry", "no simpler model was tried beside the chosen one", "siklus train", 1),
+    "slices-held": Sign("registry", "no version had to hold a bound in each slice", "siklus train", 1),
+    "gates-held": Sign("registry", "no version had to pass a gate", "siklus train", 1),
     "parity-held": Sign(
         "registry",
         "no certificate that the exported model's numbers are the trained one's",
         "siklus train",
-        5,
+        1,
     ),
     "traced": Sign(
-        "registry", "no version says from which run, rows, seed and environment it is", "siklus train", 5
+        "registry", "no version says from which run, rows, seed and environment it is", "siklus train", 1
     ),
-    "rows-kept": Sign("registry", "the rows of the newest version are not kept", "siklus train", 5),
+    "rows-kept": Sign("registry", "the rows of the newest version are not kept", "siklus train", 1),
     "committed": Sign(
-        "registry", "no version was trained from a clean commit", "git commit -a && siklus train", 6
+        "registry",
+        "no version was trained from a clean commit",
+        "git add . && git commit && siklus train",
+        3,
+        after=("repository",),
     ),
     "reproduced": Sign(
-        "registry", "no rows were trained on twice with the same result", "siklus train --force", 5
+        "registry",
+        "no rows were trained on twice with the same result",
+        "siklus train --force",
+        1,
+        after=("trained",),
     ),
     "trainings-timed": Sign(
-        "registry", "no two trainings whose times could be held beside each other", "siklus train --force", 5
+        "registry",
+        "no two trainings whose times could be held beside each other",
+        "siklus train --force",
+        1,
+        after=("trained",),
     ),
-    "staged": Sign("registry", "no version is in production", "siklus promote latest", 1),
-    "former-kept": Sign("registry", "there is no version to go back to", "siklus train", 5),
+    "staged": Sign("registry", "no version is in production", "siklus promote latest", 1, after=("trained",)),
+    "former-kept": Sign(
+        "registry", "there is no version to go back to", "siklus train --force", 1, after=("trained",)
+    ),
     # What the journal says was decided.
     "live-decided": Sign("journal", "the journal knows of nothing that was live", "siklus up", 2),
-    "retrained": Sign("journal", "the loop has not trained anew", "siklus retrain && siklus up", 10),
+    "retrained": Sign("journal", "the loop has not trained anew", RETRAIN, 10, after=("watched",)),
     "retrained-by-trigger": Sign("journal", "no trigger has started a training", "siklus up", 10),
     "retrained-by-signal": Sign(
         "journal",
         "neither drift nor quality nor an alert has started a training",
         "siklus drill --only concept-drift",
         5,
+        after=("staged",),
     ),
     "challenger-judged": Sign(
         "journal",
         "no new model was held against the live one on recent labels",
-        "siklus retrain && siklus up",
+        RETRAIN,
         10,
+        after=("quality-watched",),
     ),
     "canaried": Sign(
-        "journal", "no new version has met a share of the requests first", "siklus rollout start staging", 10
+        "journal",
+        "no new version has met a share of the requests first",
+        "siklus rollout start staging",
+        10,
+        after=("former-kept", "live-decided"),
     ),
     "promoted-by-loop": Sign(
         "journal", "no version came to all requests by the loop's own decision", "siklus up", 10
     ),
-    "rolled-back": Sign("journal", "nothing was ever rolled back", "siklus drill --only errors", 5),
+    "rolled-back": Sign(
+        "journal", "nothing was ever rolled back", "siklus drill --only errors", 5, after=("staged",)
+    ),
     "compared-live": Sign(
         "journal",
         "no two versions were compared on live requests with outcomes",
         "siklus experiment start staging",
         10,
+        after=("former-kept", "live-decided"),
     ),
-    "told": Sign("journal", "no alert has reached anybody", "siklus drill --only covariate-drift", 5),
+    "told": Sign(
+        "journal", "no alert has reached anybody", "siklus drill --only covariate-drift", 5, after=("staged",)
+    ),
     "skew-disproved": Sign(
-        "journal", "nobody has proved that training and serving see the same numbers", "siklus verify-skew", 1
+        "journal",
+        "nobody has proved that training and serving see the same numbers",
+        "siklus verify-skew",
+        1,
+        after=("logged",),
     ),
     "drilled-loop": Sign(
         "journal",
         "no drill took a new model from its trigger to its users",
         "siklus drill --only concept-drift",
         5,
+        after=("staged",),
     ),
     "drilled-input": Sign(
-        "journal", "no drill has sent rows that break the contract", "siklus drill --only missing-column", 3
+        "journal",
+        "no drill has sent rows that break the contract",
+        "siklus drill --only missing-column",
+        3,
+        after=("staged",),
     ),
     "drilled-outage": Sign(
         "journal",
         "no drill has killed a worker, filled the disk or damaged a bundle",
         "siklus drill --only dead-worker --only full-disk --only corrupt-bundle",
         3,
+        after=("staged",),
     ),
     # What the watch and the records have seen.
     "watched": Sign("watch", "nobody watches the traffic", "siklus up", 2),
     "drift-watched": Sign("watch", "no look has judged drift", "siklus up", 5),
-    "quality-watched": Sign("watch", "no look has held answers against their outcomes", "siklus up", 5),
+    "quality-watched": Sign(
+        "watch", "no look has held answers against their outcomes (/feedback)", "siklus up", 5
+    ),
     "age-watched": Sign("watch", "no look knows how old the model is", "siklus up", 2),
     "speed-watched": Sign("watch", "no look has seen latency and memory", "siklus up", 2),
     "drift-heard": Sign(
@@ -169,7 +210,7 @@ SIGNS: Mapping[str, Sign] = {
     "repository": Sign(
         "git",
         "siklus.toml and contract.json are in no repository",
-        "git init && git add siklus.toml contract.json && git commit",
+        "git init && git add . && git commit   # large data: into .gitignore",
         2,
     ),
     "pipeline-tests": Sign("pipelines", "no pipeline run has passed its tests", "siklus ci", 10),

@@ -13,7 +13,7 @@ SHOWN: Mapping[str, frozenset[str]] = {
     "pipeline-builds": frozenset({"image"}),
     "pipeline-deploys": frozenset({"deploy", "smoke"}),
 }
-COMMIT = "git commit -a && siklus ci"
+COMMIT = "git add . && git commit && siklus ci"
 
 
 def ran(project: OpenProject) -> Iterator[Sighting]:

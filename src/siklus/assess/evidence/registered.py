@@ -2,12 +2,10 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from siklus.registry.stages import STAGE_TAG, stage_of
-from siklus.registry.versions import DATA_TAG, DIGEST_TAG, METRIC_TAG, TASK_TAG, Version
+from siklus.registry.versions import Version, version_of
 
 BUSY_SECONDS = 2.0
 _VERSIONS = "SELECT version, run_id, creation_time FROM model_versions WHERE name = ?"
@@ -26,27 +24,14 @@ def versions_in(database: Path, name: str) -> tuple[Version, ...]:
         aliases = {alias: int(number) for alias, number in connection.execute(_ALIASES, (name,))}
         rows = connection.execute(_VERSIONS, (name,)).fetchall()
     found = [
-        _version(name, int(number), run_id, created, tags.get(int(number), {}), aliases)
+        version_of(
+            name,
+            int(number),
+            run_id=run_id,
+            created=created,
+            tags=tags.get(int(number), {}),
+            aliases=aliases,
+        )
         for number, run_id, created in rows
     ]
     return tuple(sorted(found, key=lambda version: -version.number))
-
-
-def _version(
-    name: str, number: int, run_id: str | None, created: int, tags: dict[str, str], aliases: dict[str, int]
-) -> Version:
-    return Version(
-        name=name,
-        number=number,
-        stage=stage_of(number, tag=tags.get(STAGE_TAG), aliases=aliases),
-        run_id=run_id or None,
-        digest=tags.get(DIGEST_TAG),
-        created=datetime.fromtimestamp(created / 1000, UTC),
-        task=tags.get(TASK_TAG),
-        data_digest=tags.get(DATA_TAG),
-        metrics={
-            key.removeprefix(METRIC_TAG): float(value)
-            for key, value in tags.items()
-            if key.startswith(METRIC_TAG)
-        },
-    )

@@ -20,7 +20,7 @@ MOST_BYTES = 64_000_000
 LEAST_TRIALS = 5  # of the chosen kind of model, with different parameters: fewer search nothing
 SIMPLEST = "dummy"  # answers the same to all rows; to beat it a model must have learnt something
 LINEAR = "linear"
-LEAVE_OUT = '$EDITOR contract.json   # move them from "columns" to "ignored"'
+LEAVE_OUT = '$EDITOR contract.json   # move idle columns from "columns" to "ignored"'
 BY_SLICE = " by "  # in the names of gates that hold in each slice
 
 
