@@ -85,6 +85,18 @@ def test_the_search_finds_from_a_disk(site: Path) -> None:
         assert first.inner_text()
 
 
+def test_what_is_copied_of_a_transcript_can_be_pasted_into_a_terminal(site: Path) -> None:
+    with browsing() as browser:
+        tab = browser.new_page(viewport=DESKTOP)
+        tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        tab.goto((site / "tutorial" / "02-training.html").as_uri())
+        tab.locator(".md-clipboard, .md-code__button[data-md-type=copy]").first.click()
+        tab.get_by_text("Copied to clipboard").wait_for(timeout=60_000)
+        copied = tab.evaluate("navigator.clipboard.readText()").splitlines()
+    assert copied[0].startswith("sed -i ")
+    assert copied[1:] == ["siklus train"]
+
+
 def test_every_code_that_a_message_points_to_is_there(pages: dict[Path, Seen], site: Path) -> None:
     codes = re.findall(r"^### ([A-Z]{2}\d{3})", (ROOT / "docs" / "problems.md").read_text(), re.MULTILINE)
     assert len(codes) > 100
