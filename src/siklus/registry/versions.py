@@ -269,16 +269,24 @@ def _tags(bundle: Path, metrics: Mapping[str, float]) -> dict[str, str]:
     return tags | {f"{METRIC_TAG}{mlflow_name(name)}": repr(float(value)) for name, value in metrics.items()}
 
 
-def _version(raw: Any, aliases: Mapping[str, int]) -> Version:
-    tags = dict(raw.tags)
-    number = int(raw.version)
+def version_of(
+    name: str,
+    number: int,
+    *,
+    run_id: str | None,
+    created: int,
+    tags: Mapping[str, str],
+    aliases: Mapping[str, int],
+) -> Version:
+    """What MLflow keeps of a version, but for its description. ``created``: milliseconds of Unix time;
+    ``aliases``: of the whole model."""
     return Version(
-        name=raw.name,
+        name=name,
         number=number,
         stage=stage_of(number, tag=tags.get(STAGE_TAG), aliases=aliases),
-        run_id=raw.run_id or None,
+        run_id=run_id or None,
         digest=tags.get(DIGEST_TAG),
-        created=datetime.fromtimestamp(raw.creation_timestamp / 1000, UTC),
+        created=datetime.fromtimestamp(created / 1000, UTC),
         task=tags.get(TASK_TAG),
         data_digest=tags.get(DATA_TAG),
         metrics={
@@ -286,10 +294,22 @@ def _version(raw: Any, aliases: Mapping[str, int]) -> Version:
             for key, value in tags.items()
             if key.startswith(METRIC_TAG)
         },
-        annotations=tuple(part for part in (raw.description or "").split("\n\n") if part.strip()),
         tags={key: value for key, value in tags.items() if not key.startswith("siklus.")},
         signers=tuple(key for key in tags.get(SIGNERS_TAG, "").split(",") if key),
     )
+
+
+def _version(raw: Any, aliases: Mapping[str, int]) -> Version:
+    found = version_of(
+        raw.name,
+        int(raw.version),
+        run_id=raw.run_id,
+        created=raw.creation_timestamp,
+        tags=dict(raw.tags),
+        aliases=aliases,
+    )
+    told = tuple(part for part in (raw.description or "").split("\n\n") if part.strip())
+    return msgspec.structs.replace(found, annotations=told)
 
 
 def _readable(bundle: Path) -> tuple[Signature, ...]:
