@@ -15,11 +15,12 @@ from siklus.assess.evidence.traffic import in_the_log, on_the_board
 from siklus.assess.facts import Area, Facts, Sighting, together
 from siklus.errors import SiklusError, TrackingError
 from siklus.project.file import OpenProject
-from siklus.registry.control import control_uri, open_control
+from siklus.registry.control import control_file, control_uri, open_control
 from siklus.registry.journal import ENTRIES as TABLE
 from siklus.registry.journal import Journal
 from siklus.registry.versions import Registry, Version
 from siklus.tracking.mlflow import open_tracking
+from siklus.tracking.store import from_root, sqlite_file
 
 FETCHED = 2  # of a registry elsewhere: what the newest two say of themselves is brought here
 ENTRIES = 300  # of each kind that are read, the newest
@@ -53,10 +54,12 @@ def gather(project: OpenProject, *, now: datetime) -> Facts:
 
 
 def _journal(project: OpenProject) -> Iterator[Sighting]:
-    url = control_uri(project.settings.state.control, project.paths.root)
-    if url is None and not project.paths.control_database.is_file():
-        return  # a question makes no database
-    with open_control(url, file=project.paths.control_database) as control:
+    paths, given = project.paths, project.settings.state.control
+    file = control_file(given, root=paths.root, file=paths.control_database)
+    if file is not None and not file.is_file():
+        return  # to look makes no database
+    url = control_uri(given, paths.root)
+    with open_control(url, file=paths.control_database) as control:
         if not control.has(TABLE):
             return
         journal = Journal(control, project.settings.project.name)
@@ -71,10 +74,11 @@ def _releases(project: OpenProject) -> list[Release]:
 def _versions(project: OpenProject) -> tuple[Version, ...]:
     """By MLflow's own file where there is one, else by MLflow."""
     name, uri = project.settings.project.name, project.settings.state.tracking_uri
+    database = project.paths.tracking_database
+    file = database if uri is None else sqlite_file(from_root(uri, project.paths.root))
+    if file is not None and not file.is_file():
+        return ()  # to look makes no database
     if uri is None:
-        database = project.paths.tracking_database
-        if not database.is_file():
-            return ()
         try:
             return versions_in(database, name)
         except sqlite3.OperationalError:  # tables of another MLflow, which the one here may know to read

@@ -111,6 +111,19 @@ def control_uri(url: str | None, root: Path) -> str | None:
     return f"{prefix}{(root / url.removeprefix(prefix)).absolute()}"
 
 
+def control_file(url: str | None, *, root: Path, file: Path) -> Path | None:
+    """The SQLite file that `open_control` would open, and make if it is not there: ``file`` without a URL;
+    None for a server, and for a URL that is none of ours."""
+    if url is None:
+        return file
+    try:
+        parsed = sa.make_url(control_uri(url, root) or "")
+    except sa.exc.ArgumentError:
+        return None
+    named = parsed.database if parsed.get_backend_name() == "sqlite" else None
+    return Path(named) if named and named != ":memory:" else None
+
+
 def _by_url(url: str) -> Control:
     try:
         parsed = sa.make_url(url)
