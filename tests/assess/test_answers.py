@@ -53,7 +53,9 @@ def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
         (f"[managed-compute]\n{WHOLE}", "AS003"),  # yes or no
         (f"[privacy]\n{WHOLE}".replace("wiki/privacy", " "), "AS003"),
         (f"[privacy]\n{WHOLE}".replace("Rani", ""), "AS003"),
-        (f"[privacy]\n{WHOLE}".replace("11-20", "11-23"), "AS004"),
+        (f"[privacy]\n{WHOLE}".replace("11-20", "11-24"), "AS004"),  # where is it that day by now?
+        (f"a = {'[' * 10_000}", "AS001"),
+        (f"[privacy]\n{WHOLE}# {'x' * 100_000}\n", "AS001"),
     ],
 )
 def test_an_answer_that_is_not_whole_is_refused(tmp_path: Path, text: str, code: str) -> None:
@@ -61,6 +63,11 @@ def test_an_answer_that_is_not_whole_is_refused(tmp_path: Path, text: str, code:
     with pytest.raises(AssessError) as refused:
         read_answers(tmp_path, today=TODAY)
     assert refused.value.code == code
+
+
+def test_today_may_be_tomorrow_in_jakarta(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).write_text(f"[privacy]\n{WHOLE}".replace("11-20", "11-23"))
+    assert read_answers(tmp_path, today=TODAY).keys() == {"privacy"}
 
 
 def test_a_no_needs_no_reason(tmp_path: Path) -> None:

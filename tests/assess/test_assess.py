@@ -87,7 +87,10 @@ def test_below_a_bound_it_ends_with_1(fresh: Path, bounds: str, code: int) -> No
     assert ("--fail-under asks for" in found.err) is (code == 1)
 
 
-@pytest.mark.parametrize("bounds", ["gogle=1", "google", "google=high", ""])
+@pytest.mark.parametrize(
+    "bounds",
+    ["gogle=1", "google", "google=high", "", "google=nan", "google=-1", "microsoft=5", "google=1,google=0"],
+)
 def test_bounds_that_are_none_are_refused(fresh: Path, bounds: str) -> None:
     found = siklus("assess", "-C", fresh, "--fail-under", bounds)
     assert found.code == 2
@@ -103,6 +106,14 @@ def test_a_registry_that_cannot_be_read_is_unknown_and_the_rest_is_told(project:
     assert "Unknown: the registry cannot be read" in said
     google = next(each for each in found["standings"] if each["rubric"] == "google")
     assert [gap["unknown"] for gap in google["findings"][0]["gaps"]] == [True]
+
+
+def test_to_look_makes_no_database(project: Path) -> None:
+    """Neither the ones in the project's state nor those that a URL names."""
+    before = files_below(project)
+    settings = {"STATE__CONTROL": "sqlite:///decided.db", "STATE__TRACKING_URI": "sqlite:///tracked.db"}
+    assert answered("assess", "-C", project, **settings)["unknown"] == {}
+    assert files_below(project) == before
 
 
 def test_a_control_database_that_is_none_is_unknown(project: Path) -> None:
@@ -144,7 +155,7 @@ def test_the_page_loads_and_runs_nothing_and_has_every_criterion(fresh: Path, tm
 
 
 def test_words_of_people_are_no_markup(project: Path, tmp_path: Path) -> None:
-    who, reason = "<b>Rani</b>", "<script>alert(1)</script>\\u001b[31m"
+    who, reason = "<b>Rani</b>", "<script>alert(1)</script>\\u001b[31m\\u2028● Data 6  done"
     (project / "assess.toml").write_text(
         f'[inclusion]\nanswer = "by hand"\nwho = "{who}"\ndate = 2026-01-02\nreason = "{reason}"\n'
     )
@@ -153,6 +164,7 @@ def test_words_of_people_are_no_markup(project: Path, tmp_path: Path) -> None:
     assert "<script>" not in page.read_text()
     assert "&lt;script&gt;" in page.read_text()
     assert "\x1b" not in said.out
+    assert "\n● Data 6" not in said.out  # nor a line of its own
 
 
 def test_without_a_terminal_nobody_is_asked(fresh: Path) -> None:

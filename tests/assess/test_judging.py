@@ -58,6 +58,12 @@ def test_what_was_exercised_counts_in_full_for_as_long_as_is_said() -> None:
     assert Lens(now=NOW, within=90 * DAY).worth(trace("trained", ago=60 * DAY)) == 1
 
 
+def test_what_happens_only_tomorrow_counts_half_until_the_clock_is_right() -> None:
+    assert LENS.worth(trace("trained", ago=-timedelta(hours=20))) == 1
+    assert LENS.worth(trace("trained", ago=-400 * DAY)) == 0.5
+    assert LENS.told(trace("trained", ago=-400 * DAY)) == "in the future, by this clock"
+
+
 def test_an_answer_counts_twelve_times_as_long_and_then_not_at_all() -> None:
     assert LENS.worth(trace("ask:privacy", ago=360 * DAY)) == 1
     assert LENS.worth(trace("ask:privacy", ago=361 * DAY)) == 0

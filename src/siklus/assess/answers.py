@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from siklus.files import write_atomic
 from siklus.project.tables import near
 
 FILE_NAME = "assess.toml"
+MOST_BYTES = 100_000  # many times what sixteen answers with their reasons take
+TOMORROW = timedelta(days=1)  # east of Greenwich it is that already
 HEAD = """\
 # What only people know about this project. `siklus assess --ask` asks and writes; `siklus assess` reads.
 # An answer counts for a year of 30-day windows, then it is asked again. Commit this file.
@@ -36,14 +38,22 @@ class Answer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 def read_answers(root: Path, *, today: date) -> dict[str, Answer]:
     """The answers by question; empty without the file. AssessError AS001 to AS004."""
     path = root / FILE_NAME
+    wanted = "TOML, as `siklus assess --ask` writes"
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as file:
+            written = file.read(MOST_BYTES + 1)
+        if len(written) > MOST_BYTES:
+            told = f"{path}: larger than {MOST_BYTES // 1000} kB"
+            raise AssessError("AS001", told, expected=f"an answer to each of {len(QUESTIONS)} questions")
+        raw = tomllib.loads(written.decode("utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
-        raise AssessError(
-            "AS001", f"{path}: {exc}", expected="TOML, as `siklus assess --ask` writes"
-        ) from exc
+    except RecursionError as exc:
+        raise AssessError("AS001", f"{path}: too many brackets in each other", expected=wanted) from exc
+    except OSError as exc:
+        raise AssessError("AS001", f"{path}: {exc.strerror or exc}", expected=wanted) from exc
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise AssessError("AS001", f"{path}: {exc}", expected=wanted) from exc
     return {name: _answer(path, name, table, today=today) for name, table in raw.items()}
 
 
@@ -85,7 +95,7 @@ def _answer(path: Path, name: str, table: Any, *, today: date) -> Answer:
     if not given.who.strip() or (given.answer != "no" and not given.reason.strip()):
         told = f"{path}: [{name}] says {given.answer!r}, but not who or why"
         raise AssessError("AS003", told, expected="who = a name, reason = what it rests on")
-    if given.date > today:
+    if given.date > today + TOMORROW:
         raise AssessError("AS004", f"{path}: [{name}] date = {given.date}", expected=f"at most {today}")
     return given
 

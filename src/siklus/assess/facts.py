@@ -10,6 +10,7 @@ ANSWERS_LAST = (
     12  # times as long as what was exercised: within 30 days, an answer is asked again after a year
 )
 NOTHING, HALF, FULL = 0.0, 0.5, 1.0
+APART = timedelta(days=1)  # that clocks of several machines and time zones may be
 
 Kind: TypeAlias = Literal["configured", "exercised", "answered"]
 # A place that keeps evidence. Where one cannot be read, what it would show is unknown, not missing.
@@ -54,18 +55,21 @@ class Lens(Struct, frozen=True, kw_only=True):
     within: timedelta
 
     def worth(self, trace: Trace) -> float:
-        """0, 0.5 or 1: configured is half; exercised full, and half once it is old; an old answer is none."""
+        """0, 0.5 or 1: configured is half; exercised full, and half once it is old, or as long as one of the
+        clocks that told it lies; an old answer is none."""
         if trace.kind == "configured" or trace.when is None:
             return min(HALF, trace.most)
         age = self.now - trace.when
         if trace.kind == "answered":
             return trace.most if age <= ANSWERS_LAST * self.within else NOTHING
-        return trace.most if age <= self.within else min(HALF, trace.most)
+        return trace.most if -APART <= age <= self.within else min(HALF, trace.most)
 
     def told(self, trace: Trace) -> str:
         """When it was, beside how long it counts: "12 days ago"; "" for what stands there."""
         if trace.when is None:
             return ""
+        if trace.when - self.now > APART:
+            return "in the future, by this clock"
         days = (self.now - trace.when).days
         return "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
 

@@ -75,7 +75,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     source: str
     url: str
     value: float
-    highest: float
+    highest: int
     name: str
     means: str
     between: str
@@ -89,14 +89,14 @@ def judged(rubric: Rubric, facts: Facts, lens: Lens) -> Standing:
     findings = tuple(_finding(criterion, facts, lens) for criterion in rubric.criteria)
     sums = tuple(_sum(section, title, findings) for section, title in rubric.sections.items())
     told = _score if rubric.name == "ml-test-score" else _ladder
-    level, value, highest, between, ahead = told(rubric, sums, findings)
+    level, value, between, ahead = told(rubric, sums, findings)
     return Standing(
         rubric=rubric.name,
         title=rubric.title,
         source=rubric.source,
         url=rubric.url,
         value=value,
-        highest=highest,
+        highest=rubric.highest,
         name=level.name,
         means=level.means,
         between=between,
@@ -185,7 +185,7 @@ def _unanswered(name: str, facts: Facts, lens: Lens) -> Gap:
 _ANSWERS: Area = "answers"
 _STANDS: frozenset[Area] = frozenset({"files", "git"})  # where something is or is not, and never happens
 
-Told = tuple[Level, float, float, str, Sequence[Finding]]
+Told = tuple[Level, float, str, Sequence[Finding]]
 
 
 def _ladder(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> Told:
@@ -195,9 +195,9 @@ def _ladder(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) ->
         if each.points < each.of:
             break
         reached += 1
-    level, highest = rubric.levels[reached], rubric.levels[-1].number
+    level = rubric.levels[reached]
     if reached == len(sums):
-        return level, reached, highest, f"Level {highest} is the highest.", ()
+        return level, reached, f"Level {rubric.highest} is the highest.", ()
     section = sums[reached].section
     open_ones = [each for each in findings if each.section == section and each.score < FULL]
     half = sum(each.score == HALF for each in open_ones)
@@ -207,7 +207,7 @@ def _ladder(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) ->
     count = "all" if len(open_ones) == of else f"{len(open_ones)} more"
     needs = f"Level {reached + 1} needs {count} of its {of} criteria"
     between = f"{needs}{partly}: {titles}."
-    return level, reached, highest, between, open_ones
+    return level, reached, between, open_ones
 
 
 def _score(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> Told:
@@ -215,7 +215,6 @@ def _score(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> 
     least = min(each.points for each in sums)
     # The first band is 0 itself; any other begins above its number.
     band = max((i for i, level in enumerate(rubric.levels) if i and least > level.number), default=0)
-    highest = float(max(each.of for each in sums))
     weakest = [each for each in sums if each.points == least]
     ahead = [
         each for each in findings if each.score < FULL and each.section in {one.section for one in weakest}
@@ -227,7 +226,7 @@ def _score(rubric: Rubric, sums: Sequence[Sum], findings: Sequence[Finding]) -> 
         above = rubric.levels[band + 1].number
         counted = f"{names}, {least:g} of {weakest[0].of}"
         between = f"The least section counts: {counted}. The next band begins above {above}."
-    return rubric.levels[band], least, highest, between, ahead
+    return rubric.levels[band], least, between, ahead
 
 
 def _advice(findings: Iterable[Finding]) -> tuple[Advice, ...]:

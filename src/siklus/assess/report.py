@@ -1,5 +1,6 @@
 """Where a project stands on all scales, as one value: what `--json` prints and the page shows."""
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -54,12 +55,23 @@ def read_bounds(text: str) -> dict[RubricName, float]:
         if rubric is None:
             told = f"--fail-under {text!r}: {name!r} is no scale"
             raise AssessError("AS005", told, expected=near(name, list(RUBRICS)))
-        try:
-            bounds[rubric] = float(number)
-        except ValueError as exc:
-            told = f"--fail-under {text!r}: {name} = {number!r}"
-            raise AssessError("AS005", told, expected=f"a number, as {name}=2") from exc
+        if rubric in bounds:
+            told = f"--fail-under {text!r}: {name} stands there twice"
+            raise AssessError("AS005", told, expected="each scale once")
+        bounds[rubric] = _bound(text, rubric, number)
     return bounds
+
+
+def _bound(text: str, rubric: RubricName, number: str) -> float:
+    highest = RUBRICS[rubric].highest
+    try:
+        found = float(number)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= highest:
+        told = f"--fail-under {text!r}: {rubric} = {number!r}"
+        raise AssessError("AS005", told, expected=f"a number from 0 to {highest}, as {rubric}=2")
+    return found
 
 
 def below(report: Report, bounds: Mapping[RubricName, float]) -> list[Standing]:

@@ -101,5 +101,5 @@ def _show(report: Report, scale: RubricName | None) -> None:
     else:
         text = "\n".join(scale_text(each) for each in report.standings if each.rubric == scale)
     # Not by rich, which would wrap the lines anew.
-    for line in text.splitlines():
+    for line in text.split("\n"):
         results().print(harmless(line), markup=False, soft_wrap=True)

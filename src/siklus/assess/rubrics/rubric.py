@@ -1,5 +1,6 @@
 """What a scale is: criteria in sections, each with the signs that would meet it."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
@@ -43,3 +44,10 @@ class Rubric(Struct, frozen=True, kw_only=True):
     criteria: tuple[Criterion, ...]
     levels: tuple[Level, ...]
     sections: Mapping[str, str]
+
+    @property
+    def highest(self) -> int:
+        """The value that is reached with all of it: the last level, or the points of the largest section."""
+        if self.name == "ml-test-score":
+            return max(Counter(criterion.section for criterion in self.criteria).values())
+        return self.levels[-1].number
