@@ -1,14 +1,14 @@
 """`siklus deploy compose`"""
 
-from typing import Annotated
-
 import typer
 
 from siklus.cli.deploy.drafted import ForceFlag, ToOption, put, usual
+from siklus.cli.deploy.waiting import EveryOption, GroupIntervalOption, GroupWaitOption
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app
 from siklus.deploy.stack.compose import Stack, compose_files
 from siklus.deploy.stack.secrets import FOLDER, make_secrets
+from siklus.deploy.watching.alertmanager import GROUP_INTERVAL, GROUP_WAIT
 from siklus.deploy.watching.prometheus import SCRAPE
 from siklus.files import write_once
 from siklus.monitor.alerts.rules import project_rules
@@ -19,15 +19,9 @@ app = command_app()
 @app.command()
 def compose(
     to: ToOption = None,
-    every: Annotated[
-        str, typer.Option("--every", metavar="DURATION", help="How often Prometheus scrapes.")
-    ] = SCRAPE,
-    group_wait: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long a first alert waits for others of its group.")
-    ] = "30s",
-    group_interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long a group that was told waits for more.")
-    ] = "5m",
+    every: EveryOption = SCRAPE,
+    group_wait: GroupWaitOption = GROUP_WAIT,
+    group_interval: GroupIntervalOption = GROUP_INTERVAL,
     force: ForceFlag = False,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,

@@ -7,9 +7,10 @@ from typing import Annotated
 import typer
 
 from siklus.cli.deploy.drafted import ForceFlag, ToOption, put, usual
+from siklus.cli.deploy.waiting import EveryOption, GroupIntervalOption, GroupWaitOption
 from siklus.cli.options import HERE, ProjectOption, opened
 from siklus.cli.output import JsonFlag, command_app
-from siklus.deploy.watching.alertmanager import Sending, alertmanager_files
+from siklus.deploy.watching.alertmanager import GROUP_INTERVAL, GROUP_WAIT, Sending, alertmanager_files
 from siklus.deploy.watching.grafana import Viewing, grafana_drafts
 from siklus.deploy.watching.prometheus import SCRAPE, Scraping, prometheus_drafts
 from siklus.monitor.alerts.rules import project_rules
@@ -41,7 +42,7 @@ def prometheus(
             "--key-file", metavar="FILE", help="An API key alone in its file, where servers ask for one."
         ),
     ] = None,
-    every: Annotated[str, typer.Option("--every", metavar="DURATION", help="How often it scrapes.")] = SCRAPE,
+    every: EveryOption = SCRAPE,
     force: ForceFlag = False,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,
@@ -68,12 +69,8 @@ def alertmanager(
             metavar="DIR", help="Where passwords and URLs lie that siklus.toml takes from the environment."
         ),
     ] = None,
-    group_wait: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long a first alert waits for others of its group.")
-    ] = "30s",
-    group_interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="How long a group that was told waits for more.")
-    ] = "5m",
+    group_wait: GroupWaitOption = GROUP_WAIT,
+    group_interval: GroupIntervalOption = GROUP_INTERVAL,
     force: ForceFlag = False,
     project: ProjectOption = HERE,
     as_json: JsonFlag = False,

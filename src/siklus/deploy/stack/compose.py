@@ -17,7 +17,7 @@ from siklus.deploy.stack.images import BOTO3, IMAGES, MLFLOW, PSYCOPG
 from siklus.deploy.stack.mounts import mount
 from siklus.deploy.stack.receivers import handed, receiver_remarks
 from siklus.deploy.stack.secrets import FOLDER, OWN
-from siklus.deploy.watching.alertmanager import Sending, alertmanager_files
+from siklus.deploy.watching.alertmanager import GROUP_INTERVAL, GROUP_WAIT, Sending, alertmanager_files
 from siklus.deploy.watching.grafana import Viewing, grafana_drafts
 from siklus.deploy.watching.prometheus import SCRAPE, rule_files
 from siklus.errors import DeployError
@@ -37,8 +37,8 @@ class Stack(Struct, frozen=True, kw_only=True):
 
     directory: Path
     every: str = SCRAPE
-    group_wait: str = "30s"
-    group_interval: str = "5m"
+    group_wait: str = GROUP_WAIT
+    group_interval: str = GROUP_INTERVAL
 
 
 class StackFiles(Struct, frozen=True, kw_only=True):
@@ -92,6 +92,8 @@ def _compose(project: OpenProject, settings: Project, stack: Stack) -> str:
     data = data_file(project)
     rows = [] if data is None else [mount(data, root=root, what="[data] path")]
     keys = [Path(key).name for key in trusted_keys(project)]
+    own = {"key": settings.sign.key, "password_file": settings.sign.password_file}
+    signing = [mount(file, root=root, what=f"[sign] {key}") for key, file in own.items() if file is not None]
     return render(
         "compose/compose.yaml",
         name=settings.project.name,
@@ -104,7 +106,7 @@ def _compose(project: OpenProject, settings: Project, stack: Stack) -> str:
         workers=settings.serve.workers,
         replicas=settings.deploy.replicas,
         variables=given.variables,
-        mounts=[_text(each) for each in (*rows, *given.files)],
+        mounts=[_text(each) for each in (*rows, *signing, *given.files)],
         notify_secrets=given.secrets,
         notify_mounts=[_text(each) for each in given.files],
         secrets=[*OWN, *given.secrets],

@@ -17,6 +17,7 @@ REPEAT = 4 * 3600  # seconds; what the route at the top says
 NEVER = 10 * 365 * 86_400  # seconds: what stands for never, which Alertmanager does not know
 RETENTION = 5 * 86_400  # seconds for which Alertmanager remembers what it has told
 SENDER = "siklus@localhost"  # who a mail is from where the project names nobody
+GROUP_WAIT, GROUP_INTERVAL = "30s", "5m"  # as Alertmanager has them by default
 
 
 class Sending(Struct, frozen=True, kw_only=True):
@@ -29,8 +30,8 @@ class Sending(Struct, frozen=True, kw_only=True):
 
     project: Path
     secrets: Path
-    group_wait: str = "30s"
-    group_interval: str = "5m"
+    group_wait: str = GROUP_WAIT
+    group_interval: str = GROUP_INTERVAL
 
 
 class AlertmanagerFiles(Struct, frozen=True, kw_only=True):
