@@ -14,6 +14,11 @@ MORE = """
 workers = 2
 max_body_bytes = 1000000
 grace_seconds = 20.0
+trusted_keys = ["keys/release.pub"]
+
+[sign]
+key = "/etc/siklus/release"
+password_file = "ops/release.password"
 
 [deploy]
 image = "ghcr.io/acme/flights"

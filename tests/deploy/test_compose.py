@@ -117,6 +117,7 @@ def test_what_siklus_toml_says_of_the_server_is_said_to_the_replicas(stack: Any)
         "--workers=2",
         "--grace-seconds=20.0",
         "--max-body-bytes=1000000",
+        "--trusted-keys=/srv/trusted/release.pub",
     ]
     assert stack["services"]["api"]["stop_grace_period"] == "30s"
 
@@ -131,6 +132,16 @@ def test_receivers_find_their_passwords(files: Path, stack: Any) -> None:
     text = (files / "alertmanager" / "alertmanager.yml").read_text()
     assert 'auth_password_file: "/srv/project/ops/mail.password"' in text
     assert 'api_url_file: "/run/secrets/chat.url"' in text
+
+
+def test_the_loop_alone_finds_what_it_signs_with(stack: Any) -> None:
+    mounted = {
+        "/etc/siklus/release:/etc/siklus/release:ro",
+        "../../ops/release.password:/srv/project/ops/release.password:ro",
+    }
+    holders = {name for name, each in stack["services"].items() if mounted & set(each.get("volumes", ()))}
+    assert holders == {"loop"}
+    assert mounted <= set(stack["services"]["loop"]["volumes"])
 
 
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:

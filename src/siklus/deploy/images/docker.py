@@ -46,7 +46,7 @@ def docker_drafts(
     if building.with_data and data is None:
         wanted = "a file below the project, not a query, a URL or several files"
         raise DeployError("DP012", "--with-data: [data] names no file that can be copied", expected=wanted)
-    files = [*project_files(project), *([data] if building.with_data and data else ())]
+    files = [*project_files(project), *keys, *([data] if building.with_data and data else ())]
     words = {
         "name": settings.project.name,
         "image": image_of(project),

@@ -21,6 +21,7 @@ WORKDIR /srv/project
 COPY siklus.toml ./siklus.toml
 COPY contract.json ./contract.json
 COPY *.py ./
+COPY keys/release.pub ./keys/release.pub
 COPY flights.csv ./flights.csv
 
 # What libraries keep for themselves goes to /tmp, and all that must last to the volume.
