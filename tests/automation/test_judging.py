@@ -62,7 +62,9 @@ def test_enough_labels_that_do_not_decide_are_not_said_to_be_too_few() -> None:
 
 
 def test_below_4000_labels_a_promotion_is_warned_of() -> None:
-    assert "weak evidence" in verdict_on(seen(evidence(-0.9, -0.1, rows=3_999))).warning
+    warned = verdict_on(seen(evidence(-0.9, -0.1, rows=3_999)))
+    assert warned.warning == "below 4,000 labels this is weak evidence"
+    assert "3,999 labels" in warned.reason  # which is told with it
     assert verdict_on(seen(evidence(-0.9, -0.1, rows=4_000))).warning == ""
     assert verdict_on(seen(evidence(0.1, 0.9, rows=WANTED))).warning == ""
 

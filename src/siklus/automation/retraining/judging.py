@@ -237,7 +237,7 @@ def _slices(table: Table, losses: tuple[Floats, Floats], settings: Project) -> I
 def _warning(verdict: str, labels: int) -> str:
     if verdict != "accepted" or labels >= ENOUGH_LABELS:
         return ""
-    return f"below {ENOUGH_LABELS:,} labels this is weak evidence: {counted(labels, 'label')}"
+    return f"below {ENOUGH_LABELS:,} labels this is weak evidence"
 
 
 def _range(evidence: ChallengeEvidence | None) -> str:
