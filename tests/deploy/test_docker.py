@@ -99,6 +99,21 @@ def test_another_version_goes_into_files_that_a_person_has_changed(tmp_path: Pat
     )
 
 
+def test_a_changed_file_names_the_version_beside_it_after_the_way_back_too(tmp_path: Path) -> None:
+    folder = docker_project(tmp_path)
+    dockerfile = written(folder) / "Dockerfile"
+    first = folder / "first"
+    (folder / "made").rename(first)
+    dockerfile.write_text(dockerfile.read_text().replace("EXPOSE 8000", "EXPOSE 8000 9000"))
+    sealed(folder / "made", LATE, card="# another\n")
+    written(folder, "--bundle-only")
+    assert main(["deploy", "docker", "-C", str(folder), "--bundle", str(first)]) == 0
+    text = dockerfile.read_text()
+    assert "EXPOSE 8000 9000" in text
+    assert digest_of(folder / "deploy/docker/bundle") == digest_of(first)
+    assert text.count(f"ARG BUNDLE_DIGEST={digest_of(first)}\n") == 2
+
+
 def test_what_is_no_bundle_is_not_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = docker_project(tmp_path)
     kept = folder / "deploy" / "docker" / "bundle" / "notes.txt"

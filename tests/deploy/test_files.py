@@ -73,13 +73,33 @@ def test_what_a_person_changed_is_shown_and_kept(tmp_path: Path, capsys: pytest.
     before = rules.read_text()
     config.write_text(config.read_text().replace("scrape_interval: 15s", "scrape_interval: 17s"))
     project(tmp_path, '[[alerts]]\nsignal = "memory"\nabove = 1e9\n')
-    said = refused(capsys, "prometheus", "-C", str(tmp_path))
+    said = refused(capsys, "prometheus", "--every", "20s", "-C", str(tmp_path))
     assert "DP004" in said
     assert "-  scrape_interval: 17s" in said
-    assert "+  scrape_interval: 15s" in said
+    assert "+  scrape_interval: 20s" in said
     assert (rules.read_text(), "17s" in config.read_text()) == (before, True), "all or nothing"
     deployed(tmp_path, "prometheus", "--force")
     assert "17s" not in config.read_text()
+
+
+def test_what_a_person_changed_stays_while_the_rest_follows_the_project(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = deployed(project(tmp_path), "prometheus")
+    config, rules = directory / "prometheus.yml", directory / "rules" / "flights-alerts.yml"
+    mine = config.read_text().replace("scrape_interval: 15s", "scrape_interval: 17s")
+    config.write_text(mine)
+    project(tmp_path, '[[alerts]]\nsignal = "memory"\nabove = 1e9\n')
+    capsys.readouterr()
+    deployed(tmp_path, "prometheus", "--json")
+    states = {Path(each["path"]): each["state"] for each in json.loads(capsys.readouterr().out)["files"]}
+    assert (states[config], states[rules]) == ("kept", "older")
+    assert (config.read_text(), 'signal="memory"' in rules.read_text()) == (mine, True)
+    deployed(tmp_path, "prometheus", "--every", "20s", "--force")
+    assert "scrape_interval: 20s" in config.read_text()
+    config.write_text(mine)  # as git gives it back: seen, and decided
+    deployed(tmp_path, "prometheus", "--every", "20s")
+    assert config.read_text() == mine
 
 
 def test_what_nobody_changed_follows_the_project(tmp_path: Path) -> None:

@@ -81,10 +81,10 @@ def test_a_file_that_a_person_has_changed_is_left_alone(tmp_path: Path) -> None:
     folder = patient(tmp_path, PUBLISHED)
     written(folder)
     (folder / "MLproject").write_text("name: mine\n")
-    found = siklus("deploy", "mlproject", "-C", folder)
-    assert (found.code, "DP004" in found.err) == (2, True)
+    assert "kept" in siklus("deploy", "mlproject", "-C", folder).out
     assert (folder / "MLproject").read_text() == "name: mine\n"
-    assert siklus("deploy", "mlproject", "-C", folder, "--force").code == 0
+    assert "replaced" in siklus("deploy", "mlproject", "-C", folder, "--force").out
+    assert (folder / "MLproject").read_text() != "name: mine\n"
 
 
 @pytest.mark.parametrize("word", CORPUS)

@@ -1,7 +1,8 @@
 """Files for other tools: drafted whole, compared with what is there, and written only if no work is lost.
 
 Beside the files lies a list of what was last written. A file that is still so may be replaced by a newer
-draft; one that a person has changed since, or that came from elsewhere, is theirs.
+draft. One that a person has changed since, or that came from elsewhere, is theirs: it stays while the draft
+is what it was, and where that is another now, a person has to say which of the two it shall be.
 """
 
 import difflib
@@ -18,7 +19,7 @@ from siklus.files import write_atomic
 
 LIST = ".siklus-deploy.json"  # beside the files; commit it with them
 
-State: TypeAlias = Literal["new", "same", "older", "changed"]
+State: TypeAlias = Literal["new", "same", "older", "kept", "changed"]
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -31,7 +32,8 @@ class Draft(Struct, frozen=True, kw_only=True):
 class Compared(Struct, frozen=True, kw_only=True):
     """A draft beside the file that is there.
 
-    ``state``: not there yet (new), the very same, as it was last written (older), or changed by a person.
+    ``state``: not there yet (new), the very same, as it was last written (older), changed by a person while
+    the draft is the one that was last written (kept), or changed by a person, and the draft is another, too.
     ``difference``: lines of a unified diff from the file to the draft; none where it is new or the same.
     """
 
@@ -52,17 +54,19 @@ def compare(drafts: Sequence[Draft], directory: Path) -> tuple[Compared, ...]:
 
 
 def write(found: Sequence[Compared], directory: Path, *, force: bool) -> None:
-    """Write all drafts or none. DeployError DP004 when a person has changed one, unless ``force``."""
+    """Write all drafts that bring something, or none. DeployError DP004 where a person has changed a file and
+    its draft is not what was last written, either; with ``force`` all such files are replaced."""
     changed = [each.draft.path for each in found if each.state == "changed"]
     if changed and not force:
         more = f" (and {len(changed) - 1} more)" if len(changed) > 1 else ""
         raise DeployError(
             "DP004",
             f"{directory / changed[0]}{more} is not as Siklus wrote it: nothing was written",
-            expected="--force to replace it, or another --to",
+            expected="--force to replace it (git brings your lines back), or another --to",
         )
+    stays = {"same"} if force else {"same", "kept"}
     for each in found:
-        if each.state != "same":
+        if each.state not in stays:
             write_atomic(directory / each.draft.path, each.draft.text)
     digests = {**_list_of(directory).sha256, **{each.draft.path: _digest(each.draft.text) for each in found}}
     kept = _Written(sha256=dict(sorted(digests.items())))
@@ -75,10 +79,11 @@ def _compared(draft: Draft, path: Path, written: Mapping[str, str]) -> Compared:
     there = _text(path)
     if there == draft.text:
         return Compared(draft=draft, state="same")
-    state: State = "older" if written.get(draft.path) == _digest(there) else "changed"
+    states: dict[str | None, State] = {_digest(draft.text): "kept", _digest(there): "older"}
     lines = difflib.unified_diff(
         there.splitlines(), draft.text.splitlines(), str(path), "as it would be", lineterm=""
     )
+    state = states.get(written.get(draft.path), "changed")
     return Compared(draft=draft, state=state, difference=tuple(lines))
 
 

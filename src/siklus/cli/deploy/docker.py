@@ -68,7 +68,7 @@ def docker(
     drafts = docker_drafts(found, building, released=values, manifest=manifest)
     remarks = list(_remarks(found, directory, values, with_data=with_data))
     put(drafts, directory, force=force, remarks=remarks, as_json=as_json)
-    put_bundle(sealed, directory)
+    _put_bundle(sealed, directory, values)
     return 0
 
 
@@ -78,11 +78,7 @@ def _registered(project: OpenProject, which: str | None) -> tuple[int, Path]:
 
 
 def _put_bundle_only(bundle: Path, directory: Path, values: Released, *, as_json: bool) -> int:
-    put_bundle(bundle, directory)
-    dockerfile = directory / DOCKERFILE
-    if dockerfile.is_file():
-        text = restamped(dockerfile.read_text(encoding="utf-8"), values)
-        _restamp(Draft(path=DOCKERFILE, text=text), directory)
+    _put_bundle(bundle, directory, values)
     told = {"bundle": str(directory / BUNDLE), "version": values.version, "digest": values.bundle_digest}
     if as_json:
         print_json(told)
@@ -91,10 +87,19 @@ def _put_bundle_only(bundle: Path, directory: Path, values: Released, *, as_json
     return 0
 
 
+def _put_bundle(bundle: Path, directory: Path, values: Released) -> None:
+    """With what the Dockerfile says of it, also where a person has changed the rest of that file."""
+    put_bundle(bundle, directory)
+    dockerfile = directory / DOCKERFILE
+    if dockerfile.is_file():
+        text = restamped(dockerfile.read_text(encoding="utf-8"), values)
+        _restamp(Draft(path=DOCKERFILE, text=text), directory)
+
+
 def _restamp(draft: Draft, directory: Path) -> None:
     """Write it, and take it for our own only where the file was before."""
     (found,) = compare([draft], directory)
-    if found.state == "changed":
+    if found.state in ("changed", "kept"):
         write_atomic(directory / draft.path, draft.text)
     else:
         write([found], directory, force=False)

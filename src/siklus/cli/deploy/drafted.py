@@ -1,17 +1,23 @@
 """Drafted files from the command line: where they go, what a person has changed, what became of them."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from siklus.cli.output import print_json, results, table
-from siklus.deploy.drafts import Compared, Draft, compare, write
+from siklus.deploy.drafts import Compared, Draft, State, compare, write
 from siklus.project.file import OpenProject
 
-DONE = {"new": "written", "same": "as it was", "older": "written anew", "changed": "replaced"}
+DONE: Mapping[State, str] = {
+    "new": "written",
+    "same": "as it was",
+    "older": "written anew",
+    "kept": "kept as you changed it",
+    "changed": "replaced",
+}
 
 ToOption = Annotated[
     Path | None,
@@ -32,14 +38,20 @@ def put(
         _show_changes(found)
     write(found, directory, force=force)
     if as_json:
-        files = [{"path": str(directory / each.draft.path), "state": each.state} for each in found]
+        files = [
+            {"path": str(directory / each.draft.path), "state": _now(each, force=force)} for each in found
+        ]
         print_json({"directory": str(directory), "files": files, "remarks": list(remarks)})
         return 0
-    rows = [(directory / each.draft.path, DONE[each.state]) for each in found]
+    rows = [(directory / each.draft.path, DONE[_now(each, force=force)]) for each in found]
     results().print(table("", ["file", ""], rows))
     for remark in remarks:
         sys.stderr.write(f"{remark}\n")
     return 0
+
+
+def _now(found: Compared, *, force: bool) -> State:
+    return "changed" if force and found.state == "kept" else found.state
 
 
 def _show_changes(found: Sequence[Compared]) -> None:
