@@ -97,9 +97,13 @@ def test_what_is_not_ready_is_told(
         assert told in looked(capsys, url, "--health", "--timeout", "0", code=1)["why"]
 
 
-def test_a_refused_key_ends_the_waiting(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_key_ends_the_waiting_and_how_one_goes_along_is_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with saying({"/ready": (401, {})}) as url:
-        assert looked(capsys, url, "--health", "--timeout", "300", code=1)["seconds"] < 200
+        found = looked(capsys, url, "--health", "--timeout", "300", code=1)
+    assert found["seconds"] < 200
+    assert "--key-file" in found["why"]
 
 
 def test_something_else_that_answers_is_no_server_of_ours(

@@ -135,8 +135,9 @@ def _look(service: Service, sample: Sample | None, *, expect: str | None) -> Smo
 
 def _good(answered: Answered, path: str) -> Answered:
     if answered.status != 200:
-        told = f"{path}: {answered.said()}"
-        raise _NotYet(told, final=answered.status in KEY_REFUSED)
+        refused = answered.status in KEY_REFUSED
+        hint = " (a key goes along by --key-file or SIKLUS_API_KEY)" if refused else ""
+        raise _NotYet(f"{path}: {answered.said()}{hint}", final=refused)
     return answered
 
 
