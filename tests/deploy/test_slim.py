@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from siklus.deploy.images.slim import NEEDLESS, cut_symbols, slim
+from siklus.deploy.images.slim import NEEDLESS, cut_symbols, drop_commands, slim
 from tests.architecture.source import SRC
 
 BUILT = find_spec("msgspec._core")  # a library that its wheel has compiled
@@ -60,6 +60,14 @@ def test_only_what_is_listed_goes(tmp_path: Path) -> None:
     assert found == set(kept)
     assert sum(saved.values()) == 10 * len(gone)
     assert saved.keys() <= NEEDLESS.keys() | {"symbols"}
+
+
+def test_python_is_the_only_command_that_stays(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    for name in ("python", "python3.11", "siklus", "uvicorn", "activate"):
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\n")
+    drop_commands(tmp_path)
+    assert {path.name for path in (tmp_path / "bin").iterdir()} == {"python", "python3.11"}
 
 
 def test_each_room_of_ours_that_goes_exists() -> None:

@@ -49,6 +49,13 @@ def slim(packages: Path) -> dict[str, int]:
     return saved
 
 
+def drop_commands(environment: Path) -> None:
+    """Leave nothing but Python to run: `siklus` and others would end at what was taken out of packages."""
+    for command in sorted((environment / "bin").iterdir()):
+        if not command.name.startswith("python"):
+            _remove(command)
+
+
 def cut_symbols(library: Path) -> int:
     """Bytes saved by ending a shared library behind what is loaded of it.
 
@@ -106,6 +113,7 @@ def main(arguments: Sequence[str]) -> int:
     if len(arguments) != 1 or not found:
         sys.stderr.write("usage: python -m siklus.deploy.images.slim VIRTUAL-ENVIRONMENT\n")
         return 2
+    drop_commands(Path(*arguments))
     for packages in found:
         for what, size in slim(packages).items():
             reader = NEEDLESS.get(what, SYMBOLS)
