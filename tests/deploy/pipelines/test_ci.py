@@ -143,8 +143,8 @@ def test_a_release_that_fails_is_taken_back(
         assert found == {"push": "yes", "deploy": "yes", "smoke": "no" if code else "yes"}
         told = machine.asked()
         assert sum(line.startswith("docker push") for line in told) == 2
-        assert sum("mv .env.before .env" in line for line in told) == code
-        assert sum(line.startswith("ssh") for line in told) == 3 + code
+        assert sum("cat .release" in line for line in told) == code, "what came is asked for, to be taken back"
+        assert sum("rollout start staging" in line for line in told) == 1
 
 
 def test_where_to_release_must_be_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

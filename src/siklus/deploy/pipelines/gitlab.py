@@ -28,7 +28,8 @@ ON_MAIN = "if: $CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
 # The images of slim Python have neither; both are Debian's.
 SSH = (
     "apt-get update -qq && apt-get install -qq --no-install-recommends openssh-client",
-    'install -d -m 700 ~/.ssh && install -m 600 "$SSH_KEY" ~/.ssh/id_ed25519',
+    # A key whose last line does not end is none to ssh, and GitLab keeps what was typed.
+    'install -d -m 700 ~/.ssh && (umask 077; { cat "$SSH_KEY"; echo; } > ~/.ssh/id_ed25519)',
     'install -m 600 "$SSH_KNOWN_HOSTS" ~/.ssh/known_hosts',
 )
 SCAN = " ".join(("trivy image --cache-dir .cache/trivy", *SEVERE))

@@ -4,7 +4,7 @@
 # usage: release.sh deploy|offer|rollback TAG
 #   deploy    the new version answers at once
 #   offer     the loop tries it first, by the steps of [rollout]
-#   rollback  what was there before answers again
+#   rollback  what was there before that tag answers again
 # Once, by hand: `kubectl apply -k` an overlay of deploy/kubernetes, with its secrets.
 set -eu
 
@@ -14,43 +14,95 @@ case ${2-} in
   '' | *[!A-Za-z0-9._-]*) say 'usage: release.sh deploy|offer|rollback TAG'; exit 2 ;;
 esac
 tag=$2
+case $1 in
+  deploy | offer | rollback) ;;
+  *) say "no $1: deploy, offer or rollback"; exit 2 ;;
+esac
 
+api='deployment/{{ n }}-api'
+loop='deployment/{{ n }}-loop'
 cluster() { kubectl --namespace '{{ namespace }}' "$@"; }
-siklus() { cluster exec -i 'deployment/{{ n }}-loop' --container loop -- siklus "$@"; }
-# Without a loop the version is the one that is sealed into the server's image.
-has_loop() { cluster get 'deployment/{{ n }}-loop' > /dev/null 2>&1; }
+siklus() { cluster exec -i "$loop" --container loop -- siklus "$@"; }
 
-settled() {
-  cluster rollout status 'deployment/{{ n }}-api' --timeout 5m
-  if has_loop; then cluster rollout status 'deployment/{{ n }}-loop' --timeout 10m; fi
+# Without a loop the version is the one that is sealed into the server's image.
+has_loop=$(cluster get "$loop" --ignore-not-found -o name)
+if [ "$1" = offer ] && [ -z "$has_loop" ]; then say 'no loop runs there that could try a version'; exit 1; fi
+
+# Notes of a release stand on the deployments, which restarts nothing.
+note() { cluster annotate --overwrite "$@" > /dev/null; }
+noted() { cluster get "$1" -o "jsonpath={.metadata.annotations.siklus/$2}"; }
+image() { cluster get "deployment/{{ n }}-$1" -o "jsonpath={.spec.template.spec.containers[?(@.name=='$1')].image}"; }
+
+# REVISION.VERSION of what answers there; the revision grows with each decision. Nothing before the first.
+decided() {
+  found=$(siklus traffic show --json < /dev/null) || return 1
+  printf '%s\n' "$found" | sed -n -e 's/^ *"revision": \([0-9]*\).*/\1/p' -e 's/^ *"version": \([0-9]*\).*/\1/p' |
+    head -n 2 | paste -s -d . -
 }
 
-images() {
-  cluster set image 'deployment/{{ n }}-api' "api={{ image }}:$tag"
-  if has_loop; then cluster set image 'deployment/{{ n }}-loop' "loop={{ image }}-loop:$tag"; fi
-  settled
+# What to go back to. Nothing else changes yet.
+remember() {
+  if [ -n "$has_loop" ]; then
+    before=$(image loop)
+    note "$loop" "siklus/before=$before" siklus/decided=never
+  fi
+  before=$(image api)
+  note "$api" "siklus/before=$before" "siklus/release=$tag"
+}
+
+# usage: run API_IMAGE LOOP_IMAGE. The server's pods begin with what the loop's image brings to their volume.
+run() {
+  if [ -n "$has_loop" ]; then
+    cluster set image "$loop" "loop=$2"
+    cluster set image "$api" "api=$1" "bundles=$2"
+  else
+    cluster set image "$api" "api=$1"
+  fi
+  cluster rollout status "$api" --timeout 5m
+  if [ -n "$has_loop" ]; then cluster rollout status "$loop" --timeout 10m; fi
 }
 
 version() {
-  if ! has_loop; then return; fi
+  if [ -z "$has_loop" ]; then return; fi
+  before=$(decided)
+  note "$loop" "siklus/decided=$before"
   tar -C '{{ bundle }}' -cf - . | siklus push --bundle - --stage "$1"
-  # The pods' own note that this release has brought a version: only such a one is taken back.
-  cluster annotate --overwrite 'deployment/{{ n }}-loop' "siklus/arrived=$tag"
+}
+
+# Only what was decided since: a version that never arrived must not cost the one before it its place.
+undecided() {
+  if [ -z "$has_loop" ]; then return; fi
+  before=$(noted "$loop" decided) || return 1
+  if [ "$before" = never ]; then return; fi
+  now=$(decided) || return 1
+  if [ "$now" = "$before" ]; then return; fi
+  siklus rollback --to "${before#*.}" --reason "release $tag failed" < /dev/null && note "$loop" siklus/decided=never
 }
 
 back() {
-  if has_loop && [ "$(cluster get 'deployment/{{ n }}-loop' -o 'jsonpath={.metadata.annotations.siklus/arrived}')" = "$tag" ]; then
-    siklus rollback --reason "release $tag failed" || :
+  came=$(noted "$api" release)
+  if [ "$came" != "$tag" ]; then say "nothing of $tag has come, or it is taken back already"; exit; fi
+  # Where the loop that has come cannot do it, the one before it can.
+  undone=yes
+  undecided || undone=no
+  api_before=$(noted "$api" before)
+  loop_before=$(if [ -n "$has_loop" ]; then noted "$loop" before; fi)
+  run "$api_before" "$loop_before"
+  if [ "$undone" = no ] && ! undecided; then
+    say 'the images are those from before, but the version is not: siklus rollback in the loop says why'
+    exit 1
   fi
-  cluster rollout undo 'deployment/{{ n }}-api'
-  if has_loop; then cluster rollout undo 'deployment/{{ n }}-loop'; fi
-  settled
+  note "$api" siklus/release-
 }
 
 case $1 in
-  deploy) images; version production ;;
-  offer) images; version staging; siklus rollout start staging ;;
+  deploy) remember; run "{{ image }}:$tag" "{{ image }}-loop:$tag"; version production ;;
+  offer)
+    remember
+    run "{{ image }}:$tag" "{{ image }}-loop:$tag"
+    version staging
+    siklus rollout start staging < /dev/null
+    ;;
   rollback) back ;;
-  *) say "no $1: deploy, offer or rollback"; exit 2 ;;
 esac
 say "$1 $tag: done"
