@@ -227,9 +227,10 @@ def evil(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.Ta
         evil("hard", tarfile.LNKTYPE, "manifest.json"),
         evil("pipe", tarfile.FIFOTYPE),
         evil("card.md"),
+        evil("card.md/below"),
         None,
     ],
-    ids=["up", "absolute", "symlink", "hard link", "pipe", "twice", "torn"],
+    ids=["up", "absolute", "symlink", "hard link", "pipe", "twice", "below a file", "torn"],
 )
 def test_a_hostile_or_torn_tar_registers_nothing(
     member: tarfile.TarInfo | None, project: Path, uri: str, monkeypatch: pytest.MonkeyPatch
