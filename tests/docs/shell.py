@@ -18,6 +18,7 @@ CHECKOUT = Path(__file__).parents[2]
 READER = {
     "COLUMNS": "100",  # of the terminal that the pages were written at
     "LOGNAME": "sari",  # who decides, on the pages
+    "SIKLUS_TRAIN__JOBS": "1",  # the same result, without processes that each read all of scikit-learn again
     **{f"GIT_{role}_{what}": "sari" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
 }
 # As an installation writes it. The guard is for the processes of a search, which import this file again.
