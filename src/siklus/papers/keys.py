@@ -7,7 +7,7 @@ from typing import Literal, TypeAlias
 from siklus.bundle.sign import make_key
 from siklus.bundle.signatures import read_public
 from siklus.errors import PapersError
-from siklus.files import write_atomic
+from siklus.files import write_atomic, write_once
 from siklus.papers.model_signing import make_ec_key
 
 Format: TypeAlias = Literal["siklus", "model-signing"]
@@ -21,17 +21,21 @@ def write_keys(private: Path, *, password: bytes | None, form: Format = "siklus"
     again.
     """
     public = public_file(private)
-    for file in (private, public):
-        if file.exists():
-            raise PapersError("PA001", f"{file}: it is there already", expected="another name")
+    if public.exists():
+        raise _taken(public)
     if form == "siklus":
         pair = make_key(password=password)
         secret, shown = pair.private, pair.public
     else:
         secret, shown = make_ec_key(password=password)
-    write_atomic(private, secret, mode=0o600)
+    if not write_once(private, secret, mode=0o600):
+        raise _taken(private)
     write_atomic(public, shown)
     return read_public(public).id if form == "siklus" else hashlib.sha256(shown).hexdigest()
+
+
+def _taken(file: Path) -> PapersError:
+    return PapersError("PA001", f"{file}: it is there already", expected="another name")
 
 
 def public_file(private: Path) -> Path:
