@@ -219,33 +219,6 @@ def test_a_settle_that_is_shorter_than_files_are_late_is_raised(
     assert ("SIKLUS_ROLLOUT__SETTLE=90s" in text) is raised
 
 
-def test_outcomes_go_to_the_loop_and_the_rest_to_the_servers(
-    overlays: dict[str, list[dict[str, Any]]],
-) -> None:
-    [rule] = only(overlays["production"], "Ingress")["spec"]["rules"]
-    assert rule["host"] == "flights.example.com"
-    ways = {each["path"]: each["backend"]["service"]["name"] for each in rule["http"]["paths"]}
-    assert ways == {"/feedback": "flights-loop", "/": "flights-api"}
-
-
-def test_only_what_is_named_passes_the_network(overlays: dict[str, list[dict[str, Any]]]) -> None:
-    policies = {
-        each["metadata"]["name"]: each["spec"]
-        for each in overlays["production"]
-        if each["kind"] == "NetworkPolicy"
-    }
-    nobody = {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert policies["flights-default-deny"] == nobody
-    [door] = policies["flights-api"]["ingress"]
-    spaces = [
-        each["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for each in door["from"]
-    ]
-    assert spaces == ["ingress-nginx", "monitoring"]
-    called = {each["ports"][0]["port"] for each in policies["flights-loop"]["egress"] if "to" not in each}
-    # PostgreSQL, MLflow, Prometheus, the mail server and the webhook
-    assert called == {5432, 5000, 9090, 587, 443}
-
-
 def test_the_rules_are_those_of_prometheus(
     full: Path, overlays: dict[str, list[dict[str, Any]]], tmp_path: Path
 ) -> None:
