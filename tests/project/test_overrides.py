@@ -45,6 +45,12 @@ def test_an_empty_variable_says_nothing(tmp_path: Path) -> None:
     assert (project.state.tracking_uri, project.train.trials) == (None, 20)
 
 
+def test_a_value_that_ends_as_a_line_of_a_file_does_is_the_line(tmp_path: Path) -> None:
+    """As it comes from a Secret that was made of a file (`kubectl create secret --from-file`)."""
+    project = read(tmp_path, STATE__CONTROL="postgresql://db/siklus\n", TRAIN__METRIC="rmse\n")
+    assert (project.state.control, project.train.metric) == ("postgresql://db/siklus", "rmse")
+
+
 def test_variables_of_others_are_left_alone(tmp_path: Path) -> None:
     project = read_project(
         project_file(tmp_path, HEAD),

@@ -48,6 +48,7 @@ def _put(raw: dict[str, Any], key: Key, value: object, variable: str) -> None:
 
 
 def _value(text: str) -> object:
+    text = text.removesuffix("\n")  # of the file that a Secret was made from
     try:
         found = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
