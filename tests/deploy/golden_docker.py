@@ -7,6 +7,7 @@ from pathlib import Path
 from siklus.cli.main import main
 from siklus.deploy.drafts import LIST
 from tests.bundle.sealed import LATE, sealed
+from tests.bundle.signers import signer
 from tests.deploy.projects import project
 
 GOLDEN = Path(__file__).parent / "golden" / "docker"
@@ -30,11 +31,12 @@ siklus = "siklus==1.2.0"
 
 
 def docker_project(folder: Path, more: str = PLAIN) -> Path:
-    """A project whose wheel, and whose sealed bundle `made`, are there."""
+    """A project whose wheel, and whose sealed bundle `made`, are there; the key that signed it is trusted."""
     project(folder, more)
     (folder / WHEEL).parent.mkdir(exist_ok=True)
     (folder / WHEEL).write_bytes(b"as if")
-    sealed(folder / "made", LATE)
+    (folder / "keys").mkdir()
+    signer(folder / "keys").sign(sealed(folder / "made", LATE))
     return folder
 
 

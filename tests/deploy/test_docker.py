@@ -13,6 +13,7 @@ import pytest
 
 from siklus.bundle.manifest import FILE_NAME, Manifest
 from siklus.bundle.read import read_manifest, verify
+from siklus.bundle.signatures import SIGNATURE_FILE
 from siklus.bundle.write import digest_of
 from siklus.cli.main import main
 from siklus.deploy.images.locks import loop_lock, serve_lock
@@ -76,6 +77,15 @@ def test_a_damaged_bundle_is_not_put_into_an_image(
     with (folder / "made" / "model.onnx").open("ab") as model:
         model.write(b"x")
     assert "BN005" in refused(capsys, folder)
+
+
+def test_a_bundle_that_its_server_would_refuse_is_not_put_into_an_image(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = docker_project(tmp_path, MORE)
+    (folder / "made" / SIGNATURE_FILE).unlink()
+    assert "BN015" in refused(capsys, folder)
+    assert "BN015" in refused(capsys, folder, "--bundle-only")
 
 
 def test_another_version_goes_into_files_that_a_person_has_changed(tmp_path: Path) -> None:

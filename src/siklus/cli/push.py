@@ -13,7 +13,6 @@ from siklus.cli.push_bundle import push_bundle
 from siklus.cli.pushing import (
     PushReport,
     There,
-    refuse_untrusted,
     remarks_on_artifacts,
     show,
     stores_for,
@@ -22,6 +21,7 @@ from siklus.cli.registered import registry_of, tracking_of
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.policy import TrafficPolicy
+from siklus.registry.publish import refuse_untrusted
 from siklus.registry.push import Copy, carry, carry_signatures, copies_of, numbered, stages_of
 from siklus.tracking.boundary import shown
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from siklus.bundle.read import Bundle, open_bundle
 from siklus.bundle.write import digest_of
 from siklus.cli.policies import arm_of
-from siklus.cli.pushing import PushReport, There, refuse_untrusted, remarks_on_artifacts
+from siklus.cli.pushing import PushReport, There, remarks_on_artifacts
 from siklus.cli.staged import make_live
 from siklus.errors import RegistryError
 from siklus.project.file import OpenProject
 from siklus.registry.arrival import arriving
 from siklus.registry.policy import everything_to
+from siklus.registry.publish import refuse_untrusted
 from siklus.registry.push import carry_signatures, deliver, pushed
 from siklus.registry.stages import Stage
 from siklus.registry.versions import Version

@@ -10,7 +10,6 @@ import msgspec
 
 from siklus.automation.by_hand import ByHand, Change, ChangeKind, shares
 from siklus.automation.telling import Telling
-from siklus.bundle.manifest import manifest_bytes
 from siklus.cli.control import author
 from siklus.cli.output import print_json, remarks, results, table
 from siklus.cli.policies import published_policy
@@ -18,7 +17,6 @@ from siklus.project.file import OpenProject
 from siklus.registry.control import Control, control_uri, open_control
 from siklus.registry.journal import Entry, Journal, evidence_of
 from siklus.registry.policy import Allotment, TrafficPolicy
-from siklus.registry.publish import trusted_by
 from siklus.registry.push import Pushed
 from siklus.registry.stages import Stage
 from siklus.registry.traffic import NOTHING, Traffic
@@ -133,14 +131,6 @@ def stores_for(project: OpenProject, *, tracking_uri: str | None, control: str |
         return
     with open_control(url, file=paths.control_database) as opened:
         yield There(project=project, tracking=tracking, control=opened, is_own=is_own)
-
-
-def refuse_untrusted(project: OpenProject, bundle: Path) -> None:
-    """BundleError BN014 to BN017 for what the project's servers would not take: nothing is decided for them
-    then, wherever they are."""
-    trusted = trusted_by(project)
-    if trusted is not None:
-        trusted.refuse_untrusted(bundle, manifest_bytes(bundle))
 
 
 def remarks_on_artifacts(uri: str, artifacts: Path) -> Iterator[str]:

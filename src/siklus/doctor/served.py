@@ -78,9 +78,7 @@ def _bundles(project: OpenProject, policy: TrafficPolicy) -> Iterator[Finding]:
             try:
                 trusted.refuse_untrusted(path, manifest_bytes(path))
             except SiklusError as error:
-                yield trouble(
-                    about, f"{error.code} {error.message}", mend=f"`siklus sign {path}` by one of them"
-                )
+                yield trouble(about, f"{error.code} {error.message}", mend=f"`siklus sign {arm.version}`")
                 continue
         if found != arm.digest:
             yield trouble(about, f"{path} is another bundle than the one published", mend=cure)

@@ -28,6 +28,13 @@ def trusted_by(project: OpenProject) -> TrustedKeys | None:
     return read_trusted(project.settings.serve.trusted_keys, root=project.paths.root)
 
 
+def refuse_untrusted(project: OpenProject, bundle: Path) -> None:
+    """BundleError BN014 to BN018 for a bundle that the project's servers would not take."""
+    trusted = trusted_by(project)
+    if trusted is not None:
+        trusted.refuse_untrusted(bundle, manifest_bytes(bundle))
+
+
 def publish(
     policy: TrafficPolicy,
     paths: Paths,

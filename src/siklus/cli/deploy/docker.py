@@ -23,6 +23,7 @@ from siklus.deploy.images.docker import (
 from siklus.deploy.images.released import BUNDLE, Released, put_bundle, released, restamped
 from siklus.files import write_atomic
 from siklus.project.file import OpenProject
+from siklus.registry.publish import refuse_untrusted
 
 app = command_app()
 
@@ -63,9 +64,11 @@ def docker(
     number, sealed = (None, bundle) if bundle is not None else _registered(found, which)
     values, manifest = released(sealed, number=number)
     if bundle_only:
+        refuse_untrusted(found, sealed)
         return _put_bundle_only(sealed, directory, values, as_json=as_json)
     building = Building(directory=directory, with_data=with_data)
     drafts = docker_drafts(found, building, released=values, manifest=manifest)
+    refuse_untrusted(found, sealed)  # or the server in the image would not start
     remarks = list(_remarks(found, directory, values, with_data=with_data))
     put(drafts, directory, force=force, remarks=remarks, as_json=as_json)
     _put_bundle(sealed, directory, values)
