@@ -25,6 +25,7 @@ DISK_TROUBLE = {
     errno.EEXIST,
     errno.ENOTDIR,
     errno.EISDIR,
+    errno.EBUSY,
     errno.ENAMETOOLONG,
 }
 

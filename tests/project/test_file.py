@@ -141,6 +141,14 @@ def test_text_that_is_not_utf_8_is_named_with_its_line(tmp_path: Path) -> None:
     assert caught.value.message.startswith(f"{path}:9: ")
 
 
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / FILE_NAME).symlink_to("/proc/self/mem")  # nothing is mapped where it begins
+    with pytest.raises(ProjectError) as caught:
+        open_project(tmp_path, environment={})
+    assert caught.value.code == "PJ002"
+    assert "cannot be read" in caught.value.message
+
+
 def test_gates_hold_bounds_settings_and_slices(tmp_path: Path) -> None:
     gates = read(
         tmp_path,

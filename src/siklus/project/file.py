@@ -79,8 +79,11 @@ def find_project(start: Path) -> Path:
 
 
 def open_project(start: Path, *, environment: Mapping[str, str]) -> OpenProject:
-    """Read the nearest project file, with the overrides of the environment."""
-    path = find_project(start.resolve())
+    """Read the nearest project file, with the overrides of the environment. ProjectError PJ001 to PJ007."""
+    try:
+        path = find_project(start.resolve())
+    except OSError as exc:
+        raise _unreadable(start, exc) from exc
     settings = read_project(path, environment=environment)
     return OpenProject(settings, Paths.of(path.parent, settings))
 
@@ -123,7 +126,10 @@ def read_project(path: Path, *, environment: Mapping[str, str]) -> Project:
 
 
 def _text(path: Path) -> str:
-    raw = path.read_bytes()
+    try:
+        raw = path.read_bytes()
+    except OSError as exc:
+        raise _unreadable(path, exc) from exc
     try:
         return raw.decode("utf-8-sig")  # some editors begin a file with a mark that TOML does not know
     except UnicodeDecodeError as exc:
@@ -131,6 +137,11 @@ def _text(path: Path) -> str:
         raise ProjectError(
             "PJ002", f"{path}:{line}: not UTF-8 at byte {exc.start}", expected="UTF-8 text"
         ) from exc
+
+
+def _unreadable(path: Path, exc: OSError) -> ProjectError:
+    told = f"{path}: cannot be read: {exc.strerror or exc}"
+    return ProjectError("PJ002", told, expected="a project that this user may read")
 
 
 def _parsed(path: Path, text: str) -> dict[str, Any]:
