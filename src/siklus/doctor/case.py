@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from siklus.errors import FileError, SiklusError
+from siklus.errors import SiklusError
 from siklus.project.file import OpenProject, open_project
 
 NO_PROJECT = "PJ001"
@@ -38,7 +38,4 @@ def open_case(folder: Path, *, environment: Mapping[str, str], mail: bool = Fals
         project = open_project(folder, environment=environment)
     except SiklusError as error:
         return Case(folder=folder, environment=environment, refused=error, mail=mail)
-    except OSError as exc:
-        broken = FileError("FS001", f"{exc.filename}: {exc.strerror}", expected="a file that can be read")
-        return Case(folder=folder, environment=environment, refused=broken, mail=mail)
     return Case(folder=folder, environment=environment, project=project, mail=mail)

@@ -5,6 +5,7 @@ Splits by time, leases, the ages of looks and certificates all go by it.
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -15,6 +16,7 @@ from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.errors import SiklusError
 from siklus.monitor.amounts import length_of_time
+from siklus.project.file import FILE_NAME, OpenProject
 from siklus.registry.control import control_uri, open_control
 
 APART_SECONDS = 2.0  # HTTP tells whole seconds
@@ -71,6 +73,9 @@ def _others(case: Case) -> Iterator[tuple[str, float]]:
     """By whose clock this one is held; one that does not answer is another check's to say."""
     if case.project is None:
         return
+    written = _written(case.project) - time.time()
+    if written > APART_SECONDS:
+        yield "what was written here last", -written
     settings = case.project.settings
     urls = {"the tracking server": settings.state.tracking_uri, "Prometheus": settings.monitor.prometheus}
     for whose, url in urls.items():
@@ -83,6 +88,15 @@ def _others(case: Case) -> Iterator[tuple[str, float]]:
         found = _of_database(case, control)
         if found is not None:
             yield "the control database", found
+
+
+def _written(project: OpenProject) -> float:
+    """When a file of the project was written last, in Unix time: no true clock is before that."""
+    paths, times = project.paths, [0.0]
+    for file in (paths.root / FILE_NAME, paths.tracking_database, paths.control_database):
+        with suppress(OSError):
+            times.append(file.stat().st_mtime)
+    return max(times)
 
 
 def _of_database(case: Case, url: str) -> float | None:

@@ -1,8 +1,10 @@
 """The control database: whether it answers, how fast, takes decisions, and has tables of this release."""
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -25,12 +27,13 @@ from siklus.monitor.amounts import length_of_time
 from siklus.monitor.looks import LAYOUTS, LOOKS
 from siklus.monitor.watches import FOUND
 from siklus.project.file import OpenProject
-from siklus.registry.control import Control, control_uri, open_control
+from siklus.registry.control import Control, control_file, control_uri, open_control
 from siklus.registry.journal import ENTRIES
 from siklus.registry.traffic import REVISIONS
 from siklus.tracking.boundary import shown
 
 ABOUT = "database"
+FOREIGN = "RG013"  # a URL that is none of ours
 # All that a control database of this release has; `siklus up` makes each when it is first needed.
 TABLES: Mapping[str, sa.Table] = {
     each.name: each
@@ -88,15 +91,27 @@ def check_database(_case: Case, project: OpenProject) -> Sequence[Finding]:
     return _check_server(url, project)
 
 
-def has_table(control: Control, table: sa.Table) -> bool:
-    """Whether it is there: who only looks makes none."""
-    with control.transaction() as connection:
-        return sa.inspect(connection).has_table(table.name)
+@contextmanager
+def control_of(project: OpenProject) -> Iterator[Control | None]:
+    """The open control database; None where its file is not there yet: who only looks makes none."""
+    paths, given = project.paths, project.settings.state.control
+    file = control_file(given, root=paths.root, file=paths.control_database)
+    if file is not None and not file.is_file():
+        yield None
+        return
+    with open_control(control_uri(given, paths.root), file=paths.control_database) as control:
+        yield control
 
 
 def _check_file(file: Path) -> Sequence[Finding]:
     if not file.exists():
-        return [note(ABOUT, f"{file} is not there yet: nothing was decided so far", mend="`siklus train`")]
+        return [
+            note(
+                ABOUT,
+                f"{file} is not there yet: nothing was decided so far",
+                mend="`siklus up`, or `siklus serve`",
+            )
+        ]
     mount = mount_of(file.absolute())
     begun = time.perf_counter()
     refused = ""
@@ -113,6 +128,8 @@ def _check_file(file: Path) -> Sequence[Finding]:
     except sqlite3.Error as exc:
         cure = (
             f"a backup in the place of {file}; `sqlite3 {file} 'PRAGMA integrity_check'` says how bad it is"
+            if os.access(file, os.R_OK)
+            else f"`chown $(id -u) {file}`, or start as its owner"
         )
         return [trouble(ABOUT, f"{file}: {exc}", mend=cure)]
     found = Database(
@@ -155,7 +172,8 @@ def _check_server(url: str, project: OpenProject) -> Sequence[Finding]:
             columns = {name: {each["name"] for each in inspector.get_columns(name)} for name in names}
             refused = _refused_to_us(connection, names)
     except SiklusError as error:
-        cure = f"[state] control, and `psql {where}` from here; expected {error.expected}"
+        reach = "" if error.code == FOREIGN else f", and `psql {where}` from here"
+        cure = f"[state] control{reach}; expected {error.expected}"
         return [trouble(ABOUT, f"{error.code} {error.message}", mend=cure)]
     missing = tuple(_missing(columns))
     return judge_database(

@@ -53,6 +53,9 @@ def _visit(visit: _Visit, check: Check, case: Case) -> None:
     except SiklusError as error:
         wanted = f"it wants {error.expected}" if error.expected else "`docs/problems.md` explains the code"
         visit.findings = [trouble(visit.name, f"{error.code} {error.message}", mend=wanted)]
+    except PermissionError as exc:
+        cure = f"`chown -R $(id -u) {exc.filename}`, or start as its owner"
+        visit.findings = [unknown(visit.name, f"{exc.filename} cannot be read by this user", mend=cure)]
     except (OSError, sa.exc.SQLAlchemyError) as exc:
         visit.findings = [unknown(visit.name, " ".join(str(exc).split())[:300])]
     except Exception as exc:  # noqa: BLE001 - the edge of a thread: a doctor who falls ill says so, and goes on

@@ -22,7 +22,7 @@ def check_project(case: Case) -> Sequence[Finding]:
         ]
     if case.refused is not None or case.project is None:
         wanted = (
-            f"expected {case.refused.expected}"
+            f"what is wanted there: {case.refused.expected}"
             if case.refused and case.refused.expected
             else "mend that line"
         )

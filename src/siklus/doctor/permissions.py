@@ -4,12 +4,14 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Literal
 
 from msgspec import Struct
 
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.doctor.mounts import mount_of
+from siklus.monitor.amounts import counted
 from siklus.project.file import OpenProject
 from siklus.project.notify import GitHub, Mail, Webhook
 from siklus.records.ids import KEY_FILE
@@ -48,9 +50,11 @@ def judge_secret(file: SecretFile) -> Finding | None:
 
 
 def check_permissions(_case: Case, project: OpenProject) -> Sequence[Finding]:
+    state = project.paths.state
+    if state.exists() and not os.access(state, os.R_OK | os.X_OK):
+        return [_closed(state, to="read")]
     files = list(_files(project))
     found = [finding for each in files if (finding := judge_secret(each)) is not None]
-    state = project.paths.state
     if not state.exists():
         missing = [] if os.access(project.paths.root, os.W_OK) else [_closed(project.paths.root)]
         return [*missing, *found] or [ok(ABOUT, f"{state} is made when it is needed")]
@@ -62,15 +66,16 @@ def check_permissions(_case: Case, project: OpenProject) -> Sequence[Finding]:
         found.append(note(ABOUT, told, mend="one user for the server, the loop and this command line"))
     if found:
         return found
-    return [ok(ABOUT, f"{state} can be written; {len(files)} secret files are for their owner alone")]
+    secret = f"; {counted(len(files), 'secret file')} for the owner alone" if files else ""
+    return [ok(ABOUT, f"{state} can be written{secret}")]
 
 
-def _closed(folder: Path) -> Finding:
+def _closed(folder: Path, *, to: Literal["read", "written"] = "written") -> Finding:
     mount = mount_of(folder.absolute())
     if mount is not None and mount.read_only:
         cure = "a volume mounted there, or another [state] directory"
         return trouble(ABOUT, f"{folder} lies on a disk that is mounted read-only", mend=cure)
-    return trouble(ABOUT, f"{folder} cannot be written by this user", mend=f"`chown -R $(id -u) {folder}`")
+    return trouble(ABOUT, f"{folder} cannot be {to} by this user", mend=f"`chown -R $(id -u) {folder}`")
 
 
 def _files(project: OpenProject) -> Iterator[SecretFile]:

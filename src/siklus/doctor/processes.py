@@ -10,7 +10,7 @@ from msgspec import Struct
 from siklus.automation.lease import LEASES, Lease
 from siklus.automation.retraining.retrained import lock_of
 from siklus.doctor.case import Case
-from siklus.doctor.databases import has_table
+from siklus.doctor.databases import control_of
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.doctor.locks import held_locks, holder
 from siklus.doctor.ports import holder_of
@@ -23,7 +23,6 @@ from siklus.monitor.amounts import length_of_time
 from siklus.monitor.rounds import LOCK as WATCH
 from siklus.project.durations import seconds_of
 from siklus.project.file import OpenProject
-from siklus.registry.control import control_uri, open_control
 
 ABOUT = "processes"
 UP = "up.lock"  # as `siklus up` names it
@@ -86,12 +85,9 @@ def check_processes(_case: Case, project: OpenProject) -> Sequence[Finding]:
 
 def check_lease(_case: Case, project: OpenProject) -> Sequence[Finding]:
     """Which machine decides, of those that look at one control database."""
-    url = control_uri(project.settings.state.control, project.paths.root)
-    if url is None and not project.paths.control_database.is_file():
-        return []
     try:
-        with open_control(url, file=project.paths.control_database) as control:
-            if not has_table(control, LEASES):
+        with control_of(project) as control:
+            if control is None or not control.has(LEASES):
                 return []
             held = Lease(control, project.settings.project.name, holder="doctor", seconds=1.0).seen()
     except SiklusError:  # the check of the database says so

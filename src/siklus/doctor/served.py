@@ -5,12 +5,11 @@ from collections.abc import Iterator, Sequence
 from siklus.bundle.manifest import manifest_bytes, read_manifest
 from siklus.bundle.read import verify
 from siklus.doctor.case import Case
-from siklus.doctor.databases import has_table
+from siklus.doctor.databases import control_of
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.errors import SiklusError
 from siklus.files import sha256
 from siklus.project.file import OpenProject
-from siklus.registry.control import control_uri, open_control
 from siklus.registry.policy import TrafficPolicy
 from siklus.registry.publish import trusted_by
 from siklus.registry.published import PUBLISHED, read_policy
@@ -51,12 +50,9 @@ def judge_revision(published: int, decided: int) -> Finding:
 
 
 def _decided(project: OpenProject) -> int:
-    url = control_uri(project.settings.state.control, project.paths.root)
-    if url is None and not project.paths.control_database.is_file():
-        return 0
     try:
-        with open_control(url, file=project.paths.control_database) as control:
-            if not has_table(control, REVISIONS):
+        with control_of(project) as control:
+            if control is None or not control.has(REVISIONS):
                 return 0
             return Traffic(control, project.settings.project.name).revision()
     except SiklusError:  # the check of the database says so

@@ -1,5 +1,6 @@
 """MLflow's tracking store: whether it answers, and whether it is of a version that ours can speak to."""
 
+import os
 import re
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -107,7 +108,12 @@ def _file(file: Path) -> Finding:
         with sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True, timeout=2.0) as database:
             row = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as exc:
-        return trouble(ABOUT, f"{file}: {exc}", mend="a backup in its place")
+        cure = (
+            "a backup in its place"
+            if os.access(file, os.R_OK)
+            else f"`chown $(id -u) {file}`, or start as its owner"
+        )
+        return trouble(ABOUT, f"{file}: {exc}", mend=cure)
     return judge_store(Store(where=str(file), revision=row[0] if row else "", known=_head()))
 
 
