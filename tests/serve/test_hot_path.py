@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import random
+import socket
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from siklus.serve.wire.heads import read_head
 from siklus.serve.wire.hot_path import HotPath
 from tests.serve.bundles import ODD_ROW, TWO_CLASSES, classifier, regressor, slow_regressor
 from tests.serve.servers import START_SECONDS, Server, serving_bundle
-from tests.serve.wire import Answer, Client, clients, exchange, features, request
+from tests.serve.wire import WAIT_SECONDS, Answer, Client, clients, exchange, features, read_answer, request
 
 # No plain head: the parser and the app see this one.
 BY_THE_APP = ("x-twice: 1", "x-twice: 2")
@@ -59,10 +60,11 @@ def test_the_answer_is_the_apps_byte_for_byte(irises: Server, body: bytes) -> No
     assert quick.but_for_id_and_time == by_the_app.but_for_id_and_time
 
 
+@pytest.mark.parametrize("more", [(), ("Connection: close",)], ids=["kept", "closed"])
 @pytest.mark.parametrize("row", [ODD_ROW, list(ODD_ROW.values())], ids=["by name", "in order"])
-def test_a_plain_request_is_not_left_to_the_app(row: object, tmp_path: Path) -> None:
+def test_a_plain_request_is_not_left_to_the_app(row: object, more: tuple[str, ...], tmp_path: Path) -> None:
     body = json.dumps({"features": row}).encode()
-    head = read_head(request(body).partition(b"\r\n\r\n")[0], Serve())
+    head = read_head(request(body, *more).partition(b"\r\n\r\n")[0], Serve())
     assert head is not None
     callers = asyncio.run(_asked(classifier(tmp_path / "bundle"), [(head, body)] * 3))
     assert [caller.left for caller in callers] == [False] * 3
@@ -100,6 +102,29 @@ async def _asked(bundle: Path, asked: list) -> list[Noted]:
                 path.ask(caller, head, body)
             await asyncio.gather(*(caller.told.wait() for caller in callers))
     return callers
+
+
+@pytest.mark.parametrize("body", [features(3, 3), b'{"features": []}'], ids=["answered", "refused"])
+def test_the_last_request_of_a_connection_gets_the_apps_answer(minutes: Server, body: bytes) -> None:
+    close = "connection: close"
+    (quick,) = exchange(minutes.port, request(body, close), answers=2)
+    (by_the_app,) = exchange(minutes.port, request(body, close, *BY_THE_APP), answers=2)
+    assert quick.but_for_id_and_time == by_the_app.but_for_id_and_time
+
+
+def test_an_answer_comes_in_one_piece_to_a_proxy_that_keeps_no_connection(minutes: Server) -> None:
+    """In two it would be half an answer if the server died in between, which no proxy can mend."""
+    for _ in range(20):
+        with socket.create_connection(("127.0.0.1", minutes.port), timeout=WAIT_SECONDS) as connection:
+            connection.sendall(request(features(3, 3), "connection: close"))
+            assert read_answer(connection.recv(65_536)) is not None
+            assert connection.recv(1) == b"", "the server has closed it"
+
+
+def test_what_comes_behind_the_last_request_is_not_answered(minutes: Server) -> None:
+    last = request(features(3, 3), "connection: close")
+    assert len(exchange(minutes.port, last + request(features(4, 4)), answers=2)) == 1
+    assert len(exchange(minutes.port, last, request(features(4, 4)), answers=2)) == 1
 
 
 def test_a_request_may_come_in_any_two_parts(minutes: Server) -> None:

@@ -37,11 +37,13 @@ _NOT_PLAIN = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"content-e
 class Head:
     """``length`` of the body in bytes; ``headers`` by lower-case name.
 
-    ``rate``: that of the key, which the request is still to be counted by; None where no rate holds.
+    ``last``: its connection ends with the answer, as proxies ask for. ``rate``: that of the key, which the
+    request is still to be counted by; None where no rate holds.
     """
 
     length: int
     headers: Mapping[bytes, bytes]
+    last: bool = False
     rate: Rate | None = None
 
     def text(self, name: str) -> str | None:
@@ -108,11 +110,12 @@ def read_head(head: bytes, settings: Serve) -> Head | None:
     length = headers.get(b"content-length", b"")
     if not (length.isdigit() and len(length) <= len(str(most))):
         return None
-    if int(length) > most or headers.get(b"connection", b"keep-alive").lower() != b"keep-alive":
+    connection = headers.get(b"connection", b"keep-alive").lower()
+    if int(length) > most or connection not in (b"keep-alive", b"close"):
         return None
     if not is_read_as_json(headers.get(b"content-type", b"").decode("latin-1")):
         return None
-    found = Head(int(length), headers)
+    found = Head(int(length), headers, last=connection == b"close")
     try:
         patience_of(found.text(HEADER))
     except RequestError:

@@ -83,6 +83,7 @@ class Connection(HttpToolsProtocol):
         # uvicorn's own timer, after an answer of the app's; the deadlines close after any answer.
         self.timeout_keep_alive = self._settings.idle_seconds  # type: ignore[assignment]  # fractions do as well
         self._asked = b""  # the hot path's request that waits for its answer
+        self._asked_last = False  # and the connection is to end with that
         self._rate: Rate | None = None  # by which it was counted
         self._dealt_to: str | None = None  # the arm of what is left to the app
         self._held = bytearray()  # not a whole request yet, or waiting behind that answer
@@ -163,7 +164,7 @@ class Connection(HttpToolsProtocol):
             return False
         start = end + len(END)
         whole = start + head.length
-        if len(data) < whole:
+        if len(data) < whole or (head.last and len(data) > whole):
             return False
         self._rate = head.rate
         if self._rate is not None and not self._rate.take():
@@ -172,6 +173,7 @@ class Connection(HttpToolsProtocol):
             self._held += data[whole:]
             data = data[:whole]
         self._asked = data
+        self._asked_last = head.last
         self.phase = Phase.ANSWER
         self._shared.hot_path.ask(self, head, data[start:])
         return True
@@ -196,7 +198,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self.server_state.total_requests += 1
-        if self._lifecycle.draining:
+        if self._asked_last or self._lifecycle.draining:
             self.transport.write(OK % len(body) + CLOSE + b"\r\n" + body)
             self.transport.close()
             return
@@ -211,8 +213,9 @@ class Connection(HttpToolsProtocol):
         self._shared.desk.metrics.limited(error)
         if self.transport.is_closing():
             return
-        self.transport.write(said(error, last=self._lifecycle.draining))
-        if self._lifecycle.draining:
+        last = self._asked_last or self._lifecycle.draining
+        self.transport.write(said(error, last=last))
+        if last:
             self.transport.close()
             return
         self._enter(Phase.IDLE)
