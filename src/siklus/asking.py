@@ -1,5 +1,6 @@
 """Asking a web service one question: whatever comes of it is a value, and no redirect is followed."""
 
+import base64
 import contextlib
 import json
 import time
@@ -9,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import unquote_to_bytes, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from msgspec import Struct
@@ -51,24 +53,44 @@ class _Stay(HTTPRedirectHandler):
 
 
 def ask(
-    url: str, *, seconds: float, headers: Mapping[str, str] | None = None, body: bytes | None = None
+    url: str,
+    *,
+    seconds: float,
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    most: int = MOST_BYTES,
 ) -> Answered:
-    """GET ``url``, which is http or https, or POST ``body`` to it; any answer is one, and so is none."""
+    """GET ``url``, which is http or https, or POST ``body`` to it; any answer is one, and so is none.
+
+    A name and a password in the URL are sent as HTTP has it, and never told. No more than ``most`` bytes of
+    the answer are read.
+    """
     begun = time.perf_counter()
     try:
         opener = build_opener(_Stay)
-        request = Request(url, data=body, headers=dict(headers or {}))  # noqa: S310 - http or https, says the caller
+        url, who = _without_password(url)
+        request = Request(url, data=body, headers={**who, **(headers or {})})  # noqa: S310 - http or https, says the caller
         with opener.open(request, timeout=seconds) as answer:
-            content, status, date = answer.read(MOST_BYTES), answer.status, answer.headers.get("Date")
+            content, status, date = answer.read(most), answer.status, answer.headers.get("Date")
     except HTTPError as exc:
         with exc:
-            content, status, date = exc.read(MOST_BYTES), exc.code, exc.headers.get("Date")
+            content, status, date = exc.read(most), exc.code, exc.headers.get("Date")
     except (URLError, HTTPException, OSError, ValueError) as exc:
         reason = exc.reason if isinstance(exc, URLError) else exc
         told = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         return Answered(status=0, problem=told)
     took = time.perf_counter() - begun
     return Answered(status=status, body=content, seconds=took, ahead=_ahead(date, took))
+
+
+def _without_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without whatever stands before an `@`, and the header that says it. ValueError for no URL."""
+    parts = urlsplit(url)
+    who, at, where = parts.netloc.rpartition("@")
+    if not at:
+        return url, {}
+    token = base64.b64encode(unquote_to_bytes(who if ":" in who else f"{who}:")).decode()
+    return parts._replace(netloc=where).geturl(), {"Authorization": f"Basic {token}"}
 
 
 def _ahead(date: str | None, took: float) -> float | None:

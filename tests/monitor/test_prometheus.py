@@ -71,7 +71,7 @@ def test_a_watch_counts_what_prometheus_has_scraped(tmp_path: Path) -> None:
     with watching(project) as watch, pytest.raises(MonitorError, match="Prometheus at") as refused:
         watch.look(now=datetime.now(UTC))
     assert refused.value.code == "MO080"
-    assert refused.value.message == f"Prometheus at http://127.0.0.1:{port}: [Errno 111] Connection refused"
+    assert refused.value.message == f"Prometheus at http://127.0.0.1:{port}: Connection refused"
 
     with (
         serving_state(project.paths.state) as server,

@@ -10,6 +10,7 @@ from siklus.asking import Answered, ask
 from siklus.doctor.case import Case
 from siklus.doctor.finding import Finding, note, ok, trouble
 from siklus.project.file import OpenProject
+from siklus.tracking.boundary import shown
 
 ABOUT = "prometheus"
 
@@ -60,7 +61,7 @@ def check_prometheus(case: Case, project: OpenProject) -> Sequence[Finding]:
     rules = ask(f"{place}/api/v1/rules", seconds=case.seconds) if answer.status == 200 else None
     return judge_scraped(
         Scraped(
-            url=place,
+            url=shown(place),
             job=job,
             answer=answer,
             targets=_targets(answer.document),

@@ -8,21 +8,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from http.client import HTTPException
 from typing import TypeAlias
-from urllib.error import URLError
 from urllib.parse import urlencode
-from urllib.request import Request, urlopen
 
 import msgspec
 import numpy as np
 from prometheus_client.utils import floatToGoString
 
+from siklus.asking import ask
 from siklus.errors import MonitorError
 from siklus.ledgers.layouts import NO_VERSION, ServerLayout, VersionLayout
 from siklus.ledgers.totals import ServerTotals, Totals, VersionTotals
+from siklus.tracking.boundary import shown
 
 MOST_BYTES = 64_000_000
+OK = 200
 FAMILIES = (
     "ml_predictions_total",
     "ml_prediction_latency_seconds_bucket",
@@ -72,18 +72,17 @@ class PrometheusCounts:
     def _ask(self, query: str, *, now: datetime) -> list[Sample]:
         where = f"{self.url.rstrip('/')}/api/v1/query"
         body = urlencode({"query": query, "time": str(now.timestamp())}).encode()
+        answer = ask(where, seconds=self.seconds, body=body, most=MOST_BYTES)
+        if answer.status != OK:
+            raise self._unusable(answer.said())
         try:
-            # The scheme was checked when the project file was read.
-            with urlopen(Request(where, data=body), timeout=self.seconds) as answer:  # noqa: S310
-                found = json.loads(answer.read(MOST_BYTES))
-            return msgspec.convert(found["data"]["result"], type=list[Sample])
-        except (URLError, HTTPException, OSError, ValueError, KeyError, TypeError) as exc:
-            why = exc.reason if isinstance(exc, URLError) and isinstance(exc.reason, OSError) else exc
-            raise MonitorError(
-                "MO080",
-                f"Prometheus at {self.url}: {why}",
-                expected="a Prometheus that answers /api/v1/query",
-            ) from exc
+            return msgspec.convert(json.loads(answer.body)["data"]["result"], type=list[Sample])
+        except (ValueError, KeyError, TypeError) as exc:
+            raise self._unusable(str(exc)) from exc
+
+    def _unusable(self, why: str) -> MonitorError:
+        told = f"Prometheus at {shown(self.url)}: {why}"
+        return MonitorError("MO080", told, expected="a Prometheus that answers /api/v1/query")
 
 
 def _totals(samples: Sequence[Sample], layouts: Sequence[VersionLayout], *, now: datetime) -> Totals:
