@@ -13,7 +13,7 @@ import psutil
 
 END = "that was all:"
 PORTS = ("8000", "2525")  # the server's and the mail server's on the pages
-PATIENCE = 900.0  # seconds for all pages: an `until` that waits in vain would else wait for ever
+PATIENCE = 1800.0  # seconds for all pages: an `until` that waits in vain would else wait for ever
 CHECKOUT = Path(__file__).parents[2]
 READER = {
     "COLUMNS": "100",  # of the terminal that the pages were written at
