@@ -85,6 +85,12 @@ def test_a_level_counts_only_above_levels_that_are_whole() -> None:
     assert [sum.points for sum in found.sums] == [8.5, 7]
 
 
+def test_a_trace_that_meets_two_needs_is_told_once() -> None:
+    file = {"workflow": (Trace(kind="configured", said="a pipeline's file", where="ci.yml"),)}
+    finding = next(each for each in standings(file)["google"].findings if each.key == "2.2")
+    assert [shown.said for shown in finding.evidence] == ["a pipeline's file"]
+
+
 def test_the_score_is_the_least_of_the_four_sums() -> None:
     kept = {sign: traces for sign, traces in everything().items() if sign not in ("ask:inclusion", "tuned")}
     kept.pop("trials-set")

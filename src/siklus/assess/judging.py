@@ -121,9 +121,11 @@ def _finding(criterion: Criterion, facts: Facts, lens: Lens) -> Finding:
         asks=criterion.asks,
         score=min(worths),
         evidence=tuple(
-            Shown(said=trace.said, where=trace.where, age=lens.told(trace), worth=worth)
-            for trace, worth in zip(best, worths, strict=True)
-            if trace is not None and worth > NOTHING
+            dict.fromkeys(  # one trace may meet several needs
+                Shown(said=trace.said, where=trace.where, age=lens.told(trace), worth=worth)
+                for trace, worth in zip(best, worths, strict=True)
+                if trace is not None and worth > NOTHING
+            )
         ),
         gaps=tuple({gap.said: gap for gap in gaps}.values()),
     )
