@@ -144,7 +144,7 @@ COMMANDS = {
     ),
     "deploy": Command(
         "siklus.cli.deploy.targets",
-        "files for docker, compose, kubernetes, github, gitlab, mlflow, prometheus and others",
+        "files for docker, compose, kubernetes, github, gitlab, mlproject, prometheus …",
         Group.SHIP,
     ),
     "ci": Command(
