@@ -144,6 +144,12 @@ def test_the_loop_alone_finds_what_it_signs_with(stack: Any) -> None:
     assert mounted <= set(stack["services"]["loop"]["volumes"])
 
 
+def test_the_loop_knows_the_keys_that_servers_trust(stack: Any) -> None:
+    """It offers them no version that they would refuse."""
+    assert "--trusted-keys=/srv/trusted/release.pub" in stack["services"]["api"]["command"]
+    assert "../../keys/release.pub:/srv/project/keys/release.pub:ro" in stack["services"]["loop"]["volumes"]
+
+
 def refused(folder: Path, capsys: pytest.CaptureFixture[str], *words: str) -> str:
     assert main(["deploy", "compose", "--project", str(folder), *words]) == 2
     assert not (folder / "deploy").exists()

@@ -91,7 +91,8 @@ def _compose(project: OpenProject, settings: Project, stack: Stack) -> str:
     given = handed(settings.notify, root=root)
     data = data_file(project)
     rows = [] if data is None else [mount(data, root=root, what="[data] path")]
-    keys = [Path(key).name for key in trusted_keys(project)]
+    keys = trusted_keys(project)
+    trusting = [mount(key, root=root, what="[serve] trusted_keys") for key in keys]
     own = {"key": settings.sign.key, "password_file": settings.sign.password_file}
     signing = [mount(file, root=root, what=f"[sign] {key}") for key, file in own.items() if file is not None]
     return render(
@@ -101,12 +102,12 @@ def _compose(project: OpenProject, settings: Project, stack: Stack) -> str:
         images=IMAGES,
         context=root,
         docker=folder_in_context(stack.directory.parent / DOCKER, project.paths.root),
-        words=[_text(word) for word in stack_words(settings, trusted=keys)],
+        words=[_text(word) for word in stack_words(settings, trusted=[Path(key).name for key in keys])],
         grace=round(settings.serve.grace_seconds) + STOP_SECONDS,
         workers=settings.serve.workers,
         replicas=settings.deploy.replicas,
         variables=given.variables,
-        mounts=[_text(each) for each in (*rows, *signing, *given.files)],
+        mounts=[_text(each) for each in (*rows, *trusting, *signing, *given.files)],
         notify_secrets=given.secrets,
         notify_mounts=[_text(each) for each in given.files],
         secrets=[*OWN, *given.secrets],
