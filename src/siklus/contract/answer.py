@@ -56,7 +56,7 @@ def _guess_task(seen: Survey) -> Task:
 
 def _assumed(seen: Survey) -> Finding:
     task = _guess_task(seen)
-    message = f"{task}, as the target has {seen.distinct} different values of nature {seen.nature}"
+    message = f"{task}, as the target has {seen.distinct} different values ({seen.nature})"
     return finding("assumed-task", seen.name, message)
 
 
