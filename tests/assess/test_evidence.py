@@ -1,6 +1,7 @@
 """Evidence: what stands in a project's folder and journal becomes the signs that scales ask for."""
 
 import json
+import shutil
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,8 +24,8 @@ from siklus.project.file import OpenProject, open_project
 from siklus.registry.journal import Entry
 from siklus.registry.proofs import SKEW, Proof
 from siklus.registry.proofs import entry_of as proof_entry
+from tests.architecture.source import ROOT
 from tests.assess.looking import LENS
-from tests.cli.projects import siklus
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PROJECT = """\
@@ -117,8 +118,8 @@ def test_a_workflow_that_begins_by_itself_may_train_by_another_one(tmp_path: Pat
 
 
 def test_the_workflows_that_siklus_writes_are_seen_to_train_by_themselves(tmp_path: Path) -> None:
-    opened = project(tmp_path, '[deploy]\nsiklus = "siklus==0.1.0"\n')
-    assert siklus("deploy", "github", "-C", tmp_path).code == 0
+    opened = project(tmp_path)
+    shutil.copytree(ROOT / "tests" / "deploy" / "golden" / "github" / "dot-github", tmp_path / ".github")
     assert {"workflow", "workflow-schedule"} <= found(files_in(opened)).keys()
 
 
