@@ -186,7 +186,7 @@ def test_rows_beside_the_project_are_left_to_a_person(
     text = (folder / "siklus.toml").read_text()
     (folder / "siklus.toml").write_text(text.replace('"flights.csv"', '"../flights.csv"'))
     files = deployed(folder, "compose")
-    assert "must be reached from the loop's container" in capsys.readouterr().err
+    assert "mount ../flights.csv at /srv/flights.csv." in capsys.readouterr().err
     assert "flights.csv" not in (files / "compose.yaml").read_text()
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from siklus.deploy.drafts import Draft
 from siklus.deploy.images.context import folder_in_context
-from siklus.deploy.images.docker import data_file, image_of, trusted_keys
+from siklus.deploy.images.docker import data_file, image_of, trusted_keys, way_of_rows
 from siklus.deploy.images.words import PROJECT, stack_words
 from siklus.deploy.quoting import checked_duration, yaml_text
 from siklus.deploy.rendering import render
@@ -146,7 +146,7 @@ def _remarks(project: OpenProject, directory: Path, telling: Sequence[str]) -> I
     if not (directory.parent / DOCKER / "Dockerfile").exists():
         yield "`siklus deploy docker` writes the Dockerfiles that this stack is built of."
     if data_file(project) is None:
-        yield "What [data] names must be reached from the loop's container, or be mounted there."
+        yield f"The loop's image holds no rows: {way_of_rows(project)}."
     given = handed(settings.notify, root=".")
     yield from receiver_remarks(settings.notify, directory, given.secrets)
     # Where the secrets lie is said above as a person sees it.
