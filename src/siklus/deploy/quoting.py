@@ -10,6 +10,7 @@ from siklus.project.durations import seconds_of
 TARGET = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,252})|\[[0-9A-Fa-f:.]{2,45}\]):([0-9]{1,5})")
 PLAIN_WORD = re.compile(r"[a-z][a-z0-9./:_-]*[a-z0-9]")
 NO_WORDS = frozenset({"null", "true", "false", "yes", "no", "on", "off"})  # to one reader of YAML or another
+VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")  # of an environment, as every container carries it
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]")
 
 

@@ -4,6 +4,9 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+PLAIN_URL = r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z"
+NAMESPACE = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z"
+
 # As the OCI distribution specification writes names: lower case, no tag.
 ImageName: TypeAlias = Annotated[
     str,
@@ -49,14 +52,14 @@ RemoteFolder: TypeAlias = Annotated[
 ServiceUrl: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?\Z",
+        pattern=PLAIN_URL,
         extra_json_schema={"description": "a URL such as https://flights.example.com"},
     ),
 ]
 Namespace: TypeAlias = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\Z",
+        pattern=NAMESPACE,
         extra_json_schema={"description": "a namespace of Kubernetes: lower-case letters, digits and -"},
     ),
 ]

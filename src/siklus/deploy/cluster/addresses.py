@@ -7,13 +7,11 @@ from msgspec import Struct
 
 from siklus.errors import DeployError
 from siklus.project.sections import Project
+from siklus.project.shipping import PLAIN_URL
 
 # Where they are by the names that their own instructions give them: for a person to correct.
 MLFLOW = "http://mlflow.mlflow:5000"
 OPERATED = "http://prometheus-operated.{namespace}:9090"
-PLAIN_URL = re.compile(
-    r"https?://[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
-)
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})  # no other machine means the same by them
 
 
@@ -46,6 +44,6 @@ def _elsewhere(url: str | None, usual: str, *, key: str) -> str:
     """The project's URL, unless it means a file or a server of the machine where it is read."""
     if url is None or not url.startswith(("http://", "https://")):
         return usual
-    if not PLAIN_URL.fullmatch(url):
+    if not re.fullmatch(PLAIN_URL, url):
         raise DeployError("DP035", f"{key} is no plain URL: {url!r}", expected=f"such as {usual}")
     return usual if urlsplit(url).hostname in HERE else url

@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 
 from siklus.errors import DeployError
 from siklus.project.file import FILE_NAME, OpenProject, read_project
+from siklus.project.shipping import NAMESPACE
 
 MOST_BYTES = 1_000_000  # of a ConfigMap, which Kubernetes bounds at 1 MiB with its names and all
 PLAIN_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}")
-TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+TAG = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 BESIDE = {  # where a password has its place instead
     "[data] url": "the URL without it there, and the whole one in the Secret, as data-url",
     "[state] control": "no such key there; the whole URL in the Secret, as control-url",
     "[state] tracking_uri": "a URL without it, of a server that only the cluster reaches",
     "[monitor] prometheus": "a URL without it, of a server that only the cluster reaches",
 }
-STORAGE_CLASS = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+STORAGE_CLASS = r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?"
 
 
 def refuse_odd(*, tag: str, namespaces: Sequence[str], storage_class: str) -> None:
@@ -29,7 +29,7 @@ def refuse_odd(*, tag: str, namespaces: Sequence[str], storage_class: str) -> No
         ("a storage class", STORAGE_CLASS, storage_class, "a name such as nfs-client"),
     ]
     for what, pattern, word, expected in kinds:
-        if not pattern.fullmatch(word):
+        if not re.fullmatch(pattern, word):
             raise DeployError("DP030", f"{what} {word!r}", expected=expected)
 
 

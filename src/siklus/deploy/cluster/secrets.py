@@ -1,15 +1,14 @@
 """Secrets: passwords, keys, tokens and URLs that the loop needs, and how they come there. Never a value."""
 
-import re
 from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
+from siklus.deploy.quoting import VARIABLE
 from siklus.errors import DeployError
 from siklus.project.notify import Receiver
 from siklus.project.sections import Project
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 STEP = "__"  # what a variable that overrides a setting has between its words
 DATA_URL, SIGN = "SIKLUS_DATA__URL", "SIKLUS_SIGN__"
 KINDS = ("password", "url", "token")

@@ -1,16 +1,15 @@
 """Receivers: how their passwords, tokens and URLs come to the containers that tell them something."""
 
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec import Struct
 
+from siklus.deploy.quoting import VARIABLE
 from siklus.deploy.stack.mounts import mount
 from siklus.errors import DeployError
 from siklus.project.notify import Mail, Receiver, Webhook
 
-VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 KINDS = ("password", "url", "token", "ca")
 HERE = frozenset({"localhost", "127.0.0.1", "::1"})
 
