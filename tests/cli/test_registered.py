@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 import subprocess
 import warnings
 from pathlib import Path
@@ -47,6 +48,21 @@ def test_a_project_without_versions_says_so_and_makes_no_database(tmp_path: Path
         assert found.code == 2
         assert found.err.startswith("siklus: RG001 no version of 'empty'")
     assert not (project / ".siklus").exists()
+
+
+def test_what_was_trained_here_is_known_whatever_was_registered_since(
+    registered: Path, tmp_path: Path
+) -> None:
+    second, first = (each["digest"] for each in answered("models", "-C", registered))
+    project = Path(shutil.copytree(registered, tmp_path / "line"))
+    assert answered("verify", "trained", "-C", project)["digest"] == second
+    rows = (project / "rows.csv").read_text().splitlines(keepends=True)
+    (project / "rows.csv").write_text("".join(rows[: ROWS + 1]))
+    assert answered("train", "-C", project)["version"] == 1, "found to be finished"
+    assert answered("verify", "trained", "-C", project)["digest"] == first
+    assert answered("verify", "latest", "-C", project)["digest"] == second
+    shutil.rmtree(project / ".siklus" / "steps")
+    assert "RG001 no version of 'line' was trained here" in siklus("verify", "trained", "-C", project).err
 
 
 @pytest.mark.parametrize(("which", "code"), [("3", "RG002"), ("prodction", "RG002"), ("archived", "RG003")])

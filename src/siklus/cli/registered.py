@@ -10,8 +10,10 @@ from siklus.project.file import OpenProject
 from siklus.registry.stages import Stage
 from siklus.registry.versions import LATEST, Registry, Version
 from siklus.tracking.mlflow import Tracking, open_tracking
+from siklus.train.results import last_release
 
 SERVED: Stage = "production"
+TRAINED = "trained"
 
 
 def tracking_of(project: OpenProject) -> Tracking:
@@ -35,11 +37,26 @@ def registry_of(project: OpenProject) -> Registry:
 
 
 def resolved(project: OpenProject, registry: Registry, which: str | None) -> Version:
-    """The version asked for; without one what is in production, or else the latest."""
+    """The version asked for; without one what is in production, or else the latest.
+
+    `trained` is the one that the last training in this folder has registered, whatever others register
+    beside it. RegistryError RG001 where that one has registered none.
+    """
     name = project.settings.project.name
     if which is not None:
-        return registry.resolve(name, which)
+        return registry.resolve(name, str(_trained(project)) if which == TRAINED else which)
     return registry.holder(name, SERVED) or registry.resolve(name, LATEST)
+
+
+def _trained(project: OpenProject) -> int:
+    made = last_release(project.paths.steps)
+    if made is None or made.version is None:
+        told = "no training has ended" if made is None else "a gate failed in the last training"
+        name = project.settings.project.name
+        raise RegistryError(
+            "RG001", f"no version of {name!r} was trained here: {told}", expected="a `siklus train` before"
+        )
+    return made.version
 
 
 def fetched(project: OpenProject, which: str | None) -> tuple[Version, Path]:

@@ -19,6 +19,7 @@ from siklus.table import Table
 from siklus.train.evaluate import Evaluation
 from siklus.train.gates import GateResult
 from siklus.train.own import import_own_from
+from siklus.train.steps import newest_first
 
 RESULT_FILE = "result.json"
 PARTS_FILE = "parts.npz"
@@ -121,6 +122,12 @@ def read_result(directory: Path, kind: type[T]) -> T | None:
         return msgspec.json.decode((directory / RESULT_FILE).read_bytes(), type=kind)
     except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
+
+
+def last_release(steps: Path) -> Release | None:
+    """What the training that ended last came to, of those whose steps are kept there; None without one."""
+    found = (read_result(directory, Release) for directory in newest_first(steps, "register"))
+    return next(filter(None, found), None)
 
 
 class Results:

@@ -6,6 +6,7 @@ training goes on after the last finished step, and `--plan` can tell beforehand 
 """
 
 import hashlib
+import os
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -99,6 +100,7 @@ def carry_out(planned: Sequence[Planned], *, told: Told) -> None:
     """
     for item in planned:
         if item.verdict == "reuse":
+            os.utime(item.directory)
             told(item, read_note(item.directory))
             continue
         told(item, None)
@@ -168,7 +170,7 @@ def _verdict(step: Step, directory: Path, *, code: str, anew: bool) -> tuple[Ver
         return "run", "what it made is gone"
     if anew:
         return "run", "a step before it runs"
-    latest = next(filter(None, map(read_note, _newest_first(directory.parent, step.name))), None)
+    latest = next(filter(None, map(read_note, newest_first(directory.parent, step.name))), None)
     if latest is None:
         return "run", "it has not run yet"
     if latest.code != code:
@@ -178,12 +180,13 @@ def _verdict(step: Step, directory: Path, *, code: str, anew: bool) -> tuple[Ver
     return "run", "what it starts from has changed"
 
 
-def _newest_first(root: Path, name: str) -> list[Path]:
+def newest_first(root: Path, name: str) -> list[Path]:
+    """What is kept of a step's results, the one that a training took or made last at the front."""
     return sorted(root.glob(f"{name}-*"), key=lambda path: path.stat().st_mtime, reverse=True)
 
 
 def _forget_old(kept: Path, name: str) -> None:
-    for old in _newest_first(kept.parent, name)[KEPT_RESULTS:]:
+    for old in newest_first(kept.parent, name)[KEPT_RESULTS:]:
         if old != kept:
             shutil.rmtree(old, ignore_errors=True)
 

@@ -39,7 +39,8 @@ def docker(
         typer.Option(
             "--version",
             metavar="VERSION",
-            help="What the image serves: a number, a stage or `latest`; production by default.",
+            help="What the image serves: a number, a stage, `latest`, or `trained`, which the last training "
+            "here registered; production by default.",
         ),
     ] = None,
     bundle: Annotated[

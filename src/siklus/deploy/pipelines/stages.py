@@ -160,8 +160,8 @@ def _model() -> tuple[Stage, ...]:
         ),
         Stage(
             name="bundle",
-            about="the sealed bundle of the version just registered, for the image and for production",
-            commands=(("siklus", "deploy", "docker", "--version", "latest", "--bundle-only"),),
+            about="the sealed bundle of this run's version, for the image and for production",
+            commands=(("siklus", "deploy", "docker", "--version", "trained", "--bundle-only"),),
             artifacts=(BUNDLE, DOCKERFILE),
         ),
         Stage(

@@ -76,6 +76,7 @@ undecided() {
   if [ "$before" = never ]; then return; fi
   now=$(decided) || return 1
   if [ "$now" = "$before" ]; then return; fi
+  if [ -z "$before" ]; then say 'nothing answered before this version, so it stays'; return; fi
   siklus rollback --to "${before#*.}" --reason "release $tag failed" < /dev/null && note "$loop" siklus/decided=never
 }
 

@@ -52,6 +52,7 @@ undecided() {
   if [ "$before" = never ]; then return; fi
   now=$(decided) || return 1
   if [ "$now" = "$before" ]; then return; fi
+  if [ -z "$before" ]; then say 'nothing answered before this version, so it stays'; return; fi
   over_there "docker compose exec -T loop siklus rollback --to '${before#*.}' --reason 'release $tag failed'
     rm -f .decided" < /dev/null
 }
