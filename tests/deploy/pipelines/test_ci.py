@@ -143,8 +143,20 @@ def test_a_release_that_fails_is_taken_back(
         assert found == {"push": "yes", "deploy": "yes", "smoke": "no" if code else "yes"}
         told = machine.asked()
         assert sum(line.startswith("docker push") for line in told) == 2
-        assert sum("cat .release" in line for line in told) == code, "what came is asked for, to be taken back"
+        assert sum("cat .release" in line for line in told) == code, (
+            "what came is asked for, to be taken back"
+        )
         assert sum("rollout start staging" in line for line in told) == 1
+
+
+def test_a_release_that_could_not_begin_takes_nothing_back(
+    machine: Machine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (machine.project / "deploy" / "pipeline" / "release.sh").unlink()
+    assert main(["ci", "-C", str(machine.project), "--from", "push", "--deploy"]) == 1
+    said = capfd.readouterr()
+    assert "no deploy/pipeline/release.sh" in said.out
+    assert "rollback" not in said.err
 
 
 def test_where_to_release_must_be_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,7 +78,8 @@ def run(stages: Sequence[Stage], bench: Workbench, *, undo: Words) -> tuple[Ran,
 
 
 def _touched(stages: Sequence[Stage], found: Sequence[Ran]) -> bool:
-    begun = {each.stage for each in found if each.verdict in ("yes", "no")}
+    # What could not even begin, for want of a program, has taken no time.
+    begun = {each.stage for each in found if each.verdict in ("yes", "no") and each.seconds}
     return any(stage.name in begun for stage in stages if stage.name == "deploy")
 
 
