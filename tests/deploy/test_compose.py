@@ -46,7 +46,12 @@ def test_files_are_as_they_were_read(files: Path) -> None:
 
 
 def test_compose_itself_knows_every_word(files: Path) -> None:
-    words = ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(files / "compose.yaml")]
+    words = [
+        str(Path(sys.executable).parent / "check-jsonschema"),
+        "--builtin-schema",
+        "vendor.compose-spec",
+        str(files / "compose.yaml"),
+    ]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -47,6 +47,7 @@ class Received:
             closing(http.client.HTTPConnection("127.0.0.1", port, timeout=START_SECONDS)) as connection,
             suppress(OSError, http.client.HTTPException),
         ):
+            until_ready(connection)
             while True:
                 self.asked += 1
                 name = _posted(connection, "/predict", {"features": [8, 9]})["prediction_id"]
@@ -55,6 +56,19 @@ class Received:
                     self.told += 1
                     _posted(connection, "/feedback", {"prediction_id": name, "outcome": self.told})
                     self.acknowledged[name] = self.told
+
+
+def until_ready(connection: http.client.HTTPConnection) -> None:
+    """The worker at the other end may still load, though the server's other one answers already."""
+    give_up = time.monotonic() + START_SECONDS
+    while time.monotonic() < give_up:
+        connection.request("GET", "/ready")
+        response = connection.getresponse()
+        response.read()
+        if response.status == 200:
+            return
+        time.sleep(0.01)
+    raise AssertionError("a worker is not ready")
 
 
 def _posted(connection: http.client.HTTPConnection, path: str, body: object) -> dict[str, str]:
