@@ -16,7 +16,7 @@ import pytest
 from tests.deploy.programs import eventually, free_port
 from tests.registry.postgres import REQUIRE
 
-BASE = "docker.io/library/python:3.11-slim-bookworm"
+BASE = "python:3.11-slim-bookworm"
 BUILD_SECONDS, SECONDS = 1800, 120
 CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 # As a container is run that is trusted with nothing.

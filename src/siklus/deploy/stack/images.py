@@ -12,13 +12,13 @@ class Images(Struct, frozen=True, kw_only=True):
     """A version names an image until its maker changes it; `docker compose config --resolve-image-digests`
     writes what nobody can change."""
 
-    proxy: str = "docker.io/library/haproxy:3.2.4-alpine"
-    postgres: str = "docker.io/library/postgres:17.6-bookworm"
-    objects: str = "docker.io/chrislusf/seaweedfs:4.43"
-    prometheus: str = "docker.io/prom/prometheus:v3.5.0"
-    alertmanager: str = "docker.io/prom/alertmanager:v0.28.1"
-    grafana: str = "docker.io/grafana/grafana:12.1.1"
-    node_exporter: str = "docker.io/prom/node-exporter:v1.9.1"
+    proxy: str = "haproxy:3.2.4-alpine"
+    postgres: str = "postgres:17.6-bookworm"
+    objects: str = "chrislusf/seaweedfs:4.43"
+    prometheus: str = "prom/prometheus:v3.5.0"
+    alertmanager: str = "prom/alertmanager:v0.28.1"
+    grafana: str = "grafana/grafana:12.1.1"
+    node_exporter: str = "prom/node-exporter:v1.9.1"
     cadvisor: str = "gcr.io/cadvisor/cadvisor:v0.52.1"
     mlflow: str = MLFLOW
 
